@@ -1,0 +1,101 @@
+//! Identifiers of orders, studies and workflows that a document belongs to.
+
+use std::{fmt, str::FromStr};
+
+use super::{Oid, vocabulary, xcn::is_universal_authority};
+
+/// A value of referenceIdList: CXi. Kept as sent. `Debug` prints no value.
+///
+/// Source: ITI TF-3 §4.2.3.2.28 (R-META-16).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ReferenceId(Box<str>);
+
+/// Why a text is not a [`ReferenceId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceIdError {
+    /// Component 1 is empty.
+    #[error("component 1 (the identifier) is empty")]
+    NoId,
+    /// Components 2 or 3 hold something, or there are more than six.
+    #[error("components 2 and 3 must be empty, and there are at most 6")]
+    ExtraComponent,
+    /// Component 5 is empty.
+    #[error("component 5 (the kind of identifier) is empty")]
+    NoType,
+    /// Component 4 is neither empty, a namespace, nor `&oid&ISO`.
+    #[error("component 4 must be a namespace id or &oid&ISO")]
+    Authority,
+    /// This kind of identifier needs an assigning authority.
+    #[error("component 4 (the assigning authority) is required for this kind of identifier")]
+    NoAuthority,
+    /// This kind of identifier is globally unique: an OID with nothing but its kind.
+    #[error("component 1 must be an OID, and component 4 empty, for this kind of identifier")]
+    NotOid,
+}
+
+impl ReferenceId {
+    /// The text as it was sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn component(&self, number: usize) -> &str {
+        self.0.split('^').nth(number - 1).unwrap_or_default()
+    }
+
+    /// The identifier, component 1.
+    pub fn id(&self) -> &str {
+        self.component(1)
+    }
+
+    /// The kind of identifier, component 5.
+    pub fn kind(&self) -> &str {
+        self.component(5)
+    }
+}
+
+impl FromStr for ReferenceId {
+    type Err = ReferenceIdError;
+
+    fn from_str(s: &str) -> Result<Self, ReferenceIdError> {
+        let it = Self(s.into());
+        let (id, authority, kind) = (it.component(1), it.component(4), it.component(5));
+        if id.is_empty() {
+            return Err(ReferenceIdError::NoId);
+        }
+        if !it.component(2).is_empty() || !it.component(3).is_empty() || s.split('^').skip(6).any(|c| !c.is_empty()) {
+            return Err(ReferenceIdError::ExtraComponent);
+        }
+        if kind.is_empty() {
+            return Err(ReferenceIdError::NoType);
+        }
+        if authority.contains('&') && !is_universal_authority(authority) {
+            return Err(ReferenceIdError::Authority);
+        }
+        let unique = id.parse::<Oid>().is_ok();
+        match kind {
+            vocabulary::CXI_WORKFLOW_INSTANCE | vocabulary::CXI_STUDY_INSTANCE_UID
+                if !unique || !authority.is_empty() =>
+            {
+                Err(ReferenceIdError::NotOid)
+            }
+            vocabulary::CXI_ACCESSION if authority.is_empty() && !unique => Err(ReferenceIdError::NoAuthority),
+            vocabulary::CXI_ORDER | vocabulary::CXI_REFERRAL | vocabulary::CXI_ENCOUNTER if authority.is_empty() => {
+                Err(ReferenceIdError::NoAuthority)
+            }
+            _ => Ok(it),
+        }
+    }
+}
+
+impl fmt::Display for ReferenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ReferenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReferenceId")
+    }
+}
