@@ -42,7 +42,7 @@ mod xtn;
 pub use association::{Association, AssociationType, SubmissionSetStatus};
 pub use author::{Author, AuthorError};
 pub use availability::{AvailabilityStatus, DocumentAvailability, DocumentEntryType};
-pub use body::Body;
+pub use body::{Body, BodyEncoder};
 pub use code::{Code, CodeError, CodeValue};
 pub use context::{Caller, Ids, NodeKey, OrganisationKey, RequestContext};
 pub use document_entry::DocumentEntry;

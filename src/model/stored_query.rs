@@ -72,7 +72,7 @@ pub struct EntryFilter {
     pub availability: Vec<DocumentAvailability>,
 }
 
-/// By entryUUID (or logicalID, the same in the core) or by uniqueId.
+/// By entryUUID (or logicalID, the same in the core) or by uniqueId. An empty list selects nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
     /// entryUUID.
@@ -127,6 +127,8 @@ pub enum StoredQuery {
         submission_set_status: Vec<AvailabilityStatus>,
         /// Of folders.
         folder_status: Vec<AvailabilityStatus>,
+        /// Whether associations are wanted at all: not when only Deprecated ones are asked for (R-18-62).
+        associations: bool,
     },
     /// GetDocuments.
     GetDocuments(Selector),
