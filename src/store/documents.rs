@@ -1,0 +1,98 @@
+//! Document bytes: received once, hashed on the way, durable before anybody is told, never changed afterwards.
+//!
+//! A document lies under a random [`BlobId`]; which uniqueId it belongs to is the database's to know. Nothing here is
+//! removed by a request: what never became part of the repository is found by the sweep. Works in blocks of one MiB, so
+//! that no document is ever whole in memory, and holds no database connection. Uses `model` only.
+//!
+//! The way in: [`DocumentStore::receive`], [`Incoming::write`], [`Incoming::finish`]; the caller commits the blobs as
+//! pending; [`DocumentStore::place`]; the caller commits them as kept, together with the metadata.
+
+mod blob_id;
+mod error;
+mod files;
+mod hashing;
+mod incoming;
+mod reader;
+mod temporary;
+
+use std::path::PathBuf;
+
+pub use blob_id::{BlobId, BlobIdError};
+pub use error::DocumentError;
+pub use incoming::{Incoming, Received};
+pub use reader::DocumentReader;
+
+use files::FileStore;
+
+/// How much is read, hashed and written at a time.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Where documents are kept.
+#[derive(Clone, Debug)]
+pub enum DocumentSettings {
+    /// In sharded folders below this one.
+    Files {
+        /// The folder, made if it is not there.
+        folder: PathBuf,
+    },
+}
+
+/// The store of document bytes; cheap to clone.
+#[derive(Clone, Debug)]
+pub enum DocumentStore {
+    /// Sharded folders.
+    Files(FileStore),
+}
+
+impl DocumentStore {
+    /// Opens the store, making what is missing. Touches the disk: call it before serving.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written.
+    pub fn open(settings: &DocumentSettings) -> Result<Self, DocumentError> {
+        match settings {
+            DocumentSettings::Files { folder } => FileStore::open(folder).map(Self::Files),
+        }
+    }
+
+    /// Begins to receive one document under a fresh random id.
+    ///
+    /// # Errors
+    /// When the system gives no random octets.
+    pub fn receive(&self) -> Result<Incoming, DocumentError> {
+        match self {
+            Self::Files(files) => files.receive(),
+        }
+    }
+
+    /// Makes documents durable under their final names, all of one request together: when this returns, they survive a
+    /// power cut. Their blobs must be committed as pending before.
+    ///
+    /// Each document is fsynced, renamed, and then each folder that changed is fsynced once.
+    ///
+    /// # Errors
+    /// Some may have been placed when it fails; the sweep finds them.
+    pub async fn place(&self, documents: Vec<Received>) -> Result<(), DocumentError> {
+        match self {
+            Self::Files(files) => files.place(documents).await,
+        }
+    }
+
+    /// Opens a document of the size that the repository recorded for it.
+    ///
+    /// # Errors
+    /// [`DocumentError::Missing`] and [`DocumentError::WrongSize`] when the bytes are not what was recorded.
+    pub async fn read(&self, blob: BlobId, size_bytes: u64) -> Result<DocumentReader, DocumentError> {
+        match self.read_all(vec![(blob, size_bytes)]).await.pop() {
+            Some(reader) => reader,
+            None => Err(DocumentError::Missing),
+        }
+    }
+
+    /// Opens many documents at once, each with its recorded size; the answers are in the order asked.
+    pub async fn read_all(&self, documents: Vec<(BlobId, u64)>) -> Vec<Result<DocumentReader, DocumentError>> {
+        match self {
+            Self::Files(files) => files.read_all(documents).await,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Documents as files in sharded folders.
+//!
+//! `tmp/` holds what is still coming in, `ab/cd/abcd…` what was placed, `quarantine/` what the sweep could not explain.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+};
+
+use super::{BlobId, DocumentError, DocumentReader, Incoming, Received, reader::FileReader, temporary::TemporaryFile};
+
+/// Documents in one shard before the next is drawn.
+const SHARD_DOCUMENTS: u32 = 500;
+/// Memory for small documents that wait to be placed, over all requests; beyond it they go through files.
+const SMALL_ROOM_BYTES: usize = 4 << 20;
+
+/// Documents as files. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    /// The shard that new documents go to, and how many more.
+    shard: Mutex<([u8; 2], u32)>,
+    /// Shards whose folder is known to be durable in its parent.
+    durable: Mutex<HashSet<[u8; 2]>>,
+    small: Arc<Semaphore>,
+}
+
+/// Where a received document waits.
+#[derive(Debug)]
+pub(super) enum Held {
+    Memory { bytes: Bytes, room: OwnedSemaphorePermit },
+    File(TemporaryFile),
+}
+
+impl FileStore {
+    pub(super) fn open(folder: &Path) -> Result<Self, DocumentError> {
+        fs::create_dir_all(folder.join("tmp"))?;
+        sync_folder(folder)?;
+        if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent)?;
+        }
+        let inner = Inner {
+            folder: folder.to_owned(),
+            shard: Mutex::new(([0; 2], 0)),
+            durable: Mutex::new(HashSet::new()),
+            small: Arc::new(Semaphore::new(SMALL_ROOM_BYTES)),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub(super) fn receive(&self) -> Result<Incoming, DocumentError> {
+        let mut id = [0_u8; 16];
+        getrandom::fill(&mut id).map_err(|error| DocumentError::Io(io::Error::other(error)))?;
+        let mut shard = self.inner.shard.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *shard {
+            (current, left @ 1..) => {
+                *left -= 1;
+                id[..2].copy_from_slice(current);
+            }
+            (current, left) => {
+                current.copy_from_slice(&id[..2]);
+                *left = SHARD_DOCUMENTS;
+            }
+        }
+        Ok(Incoming::new(self.clone(), BlobId::from_bytes(id)))
+    }
+
+    /// Room in memory for a small document, unless others have taken it.
+    pub(super) fn small_room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.inner.small).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+    }
+
+    pub(super) fn temporary_path(&self, id: &BlobId) -> PathBuf {
+        self.inner.folder.join("tmp").join(id.to_string())
+    }
+
+    pub(super) fn path(&self, id: &BlobId) -> PathBuf {
+        let mut path = self.shard_folder(id.shard());
+        path.push(id.to_string());
+        path
+    }
+
+    fn shard_folder(&self, [first, second]: [u8; 2]) -> PathBuf {
+        self.inner.folder.join(format!("{first:02x}")).join(format!("{second:02x}"))
+    }
+
+    pub(super) async fn place(&self, documents: Vec<Received>) -> Result<(), DocumentError> {
+        if documents.is_empty() {
+            return Ok(());
+        }
+        let store = self.clone();
+        spawn_blocking(move || store.place_now(documents)).await?
+    }
+
+    fn place_now(&self, documents: Vec<Received>) -> Result<(), DocumentError> {
+        let mut files = Vec::with_capacity(documents.len());
+        for document in documents {
+            let file = match document.held {
+                Held::File(file) => file,
+                Held::Memory { bytes, room } => {
+                    let mut file = TemporaryFile::create(self.temporary_path(&document.blob_id))?;
+                    file.write(&bytes)?;
+                    drop((bytes, room));
+                    file
+                }
+            };
+            file.sync()?;
+            files.push((document.blob_id, file));
+        }
+        let mut folders = HashSet::new();
+        for (id, file) in &mut files {
+            self.make_shard(id.shard())?;
+            file.rename(&self.path(id))?;
+            folders.insert(id.shard());
+        }
+        for shard in folders {
+            sync_folder(&self.shard_folder(shard))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the folder of a shard durable before the first document goes there.
+    fn make_shard(&self, shard: [u8; 2]) -> Result<(), DocumentError> {
+        let mut durable = self.inner.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !durable.contains(&shard) {
+            let folder = self.shard_folder(shard);
+            fs::create_dir_all(&folder)?;
+            for parent in folder.ancestors().skip(1).take(2) {
+                sync_folder(parent)?;
+            }
+            durable.insert(shard);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn read_all(&self, documents: Vec<(BlobId, u64)>) -> Vec<Result<DocumentReader, DocumentError>> {
+        let (store, asked) = (self.clone(), documents.len());
+        let opened = spawn_blocking(move || {
+            let open = |(id, size)| FileReader::open(store.path(&id), size).map(DocumentReader::from);
+            documents.into_iter().map(open).collect()
+        });
+        opened.await.unwrap_or_else(|_| (0..asked).map(|_| Err(DocumentError::Aborted)).collect())
+    }
+}
+
+/// Waits until the disk knows the names in a folder.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), DocumentError> {
+    Ok(File::open(folder)?.sync_all()?)
+}
