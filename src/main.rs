@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: arguments, then `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    knoop::cli::main()
+}
