@@ -1,0 +1,87 @@
+//! Metadata in SQL: SQLite by default, PostgreSQL for scale, one text per statement.
+//!
+//! `tx` is the one file that knows that there are two drivers; `dialect` names what truly differs. Statements are made
+//! with `statements!` only, so that a test can prepare every one of them on both databases.
+
+mod args;
+mod checkpoint;
+mod columns;
+mod dialect;
+mod open;
+mod row_ids;
+mod statement;
+mod tx;
+mod writer;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+pub use open::{PostgresSettings, SqliteSettings, StoreSettings};
+pub use tx::{ReadTx, Tx};
+pub use writer::Weight;
+
+use crate::store::StoreError;
+
+pub(in crate::store::sql) use args::{Args, Value, args};
+pub(in crate::store::sql) use statement::{Statement, statements};
+
+/// The metadata store. Cheap to clone; all clones share connections and the writer.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: tx::Db,
+    writer: writer::Writer,
+    row_ids: row_ids::RowIds,
+}
+
+impl Store {
+    /// Runs `work` in a write transaction and commits it: all of it becomes durable, or nothing.
+    ///
+    /// The transaction belongs to the store: it ends as it should when the caller stops waiting. `work` may run again
+    /// when PostgreSQL asks for it, so it must not change anything outside the transaction. An error of `work` undoes
+    /// its changes; a constraint that was broken must be returned as an error, not passed over.
+    ///
+    /// # Errors
+    /// Those of `work`, and [`StoreError`] when the transaction could not be committed.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write_weighing(Weight::default(), work).await
+    }
+
+    /// As [`Store::write`], for work of known size: what is heavy does not share a commit.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn write_weighing<T, E, F>(&self, weight: Weight, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.inner.writer.write(weight, work).await
+    }
+
+    /// A reading transaction that sees one committed state.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn read(&self) -> Result<ReadTx, StoreError> {
+        self.inner.db.read().await
+    }
+
+    /// Reserves `count` row ids and returns the first of them.
+    ///
+    /// # Errors
+    /// When a new block cannot be reserved in the database.
+    pub async fn row_ids(&self, count: usize) -> Result<i64, StoreError> {
+        self.inner.row_ids.take(self, count).await
+    }
+}

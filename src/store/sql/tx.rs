@@ -1,0 +1,327 @@
+//! Connections and transactions: the one file that knows that there are two drivers.
+//!
+//! Everything else in the store is plain code over [`Tx`]. Audit rows will be written by a method of `Tx`, inside the
+//! transaction of the action that they tell of; the writer seals them just before it commits.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::{
+    Arguments as _, Executor as _, FromRow, PgPool, Postgres, SqlSafeStr as _, SqlStr, Sqlite, SqlitePool, Transaction,
+    postgres::{PgArguments, PgRow},
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+use super::{
+    Statement,
+    args::{Args, Value},
+    dialect::Dialect,
+};
+use crate::store::StoreError;
+
+/// A row that can be read from both databases: any tuple or `#[derive(FromRow)]` of simple columns.
+pub(crate) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for T {}
+
+/// The pools of a store.
+pub(super) enum Db {
+    /// One connection that writes, several that read.
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    /// Readers have a time limit for each statement and cannot write.
+    Postgres { writers: PgPool, readers: PgPool },
+}
+
+/// A transaction. Dropped without commit it is undone.
+pub struct Tx {
+    connection: Connection,
+    trouble: Option<StoreError>,
+}
+
+enum Connection {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A transaction that sees one committed state and cannot change it: the database refuses.
+pub struct ReadTx(Tx);
+
+impl Deref for ReadTx {
+    type Target = Tx;
+
+    fn deref(&self) -> &Tx {
+        &self.0
+    }
+}
+
+impl DerefMut for ReadTx {
+    fn deref_mut(&mut self) -> &mut Tx {
+        &mut self.0
+    }
+}
+
+/// Runs the same sqlx call on either arm and names the statement in its error.
+macro_rules! on {
+    ($tx:expr, $name:expr, $connection:ident, $driver:ident, $args:ident => $call:expr) => {{
+        let (dialect, result) = match &mut $tx.connection {
+            Connection::Sqlite(tx) => {
+                type $driver = Sqlite;
+                let $args = sqlite_args($args);
+                let $connection = &mut **tx;
+                (Dialect::Sqlite, $call)
+            }
+            Connection::Postgres(tx) => {
+                type $driver = Postgres;
+                let $args = postgres_args($args)?;
+                let $connection = &mut **tx;
+                (Dialect::Postgres, $call)
+            }
+        };
+        result.map_err(|error| $tx.note(read_error(dialect, $name, &error)))
+    }};
+}
+
+impl Tx {
+    pub(super) async fn begin_sqlite(writer: &SqlitePool) -> Result<Self, StoreError> {
+        let begun = writer.begin_with("BEGIN IMMEDIATE").await;
+        let tx = begun.map_err(|error| read_error(Dialect::Sqlite, "BEGIN", &error))?;
+        Ok(Self { connection: Connection::Sqlite(tx), trouble: None })
+    }
+
+    pub(super) async fn begin_postgres(writers: &PgPool) -> Result<Self, StoreError> {
+        let begun = writers.begin().await;
+        let tx = begun.map_err(|error| read_error(Dialect::Postgres, "BEGIN", &error))?;
+        Ok(Self { connection: Connection::Postgres(tx), trouble: None })
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        match self.connection {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// All rows.
+    pub(crate) async fn fetch_all<R: Row>(&mut self, s: &'static Statement, a: Args) -> Result<Vec<R>, StoreError> {
+        let sql = s.sql(self.dialect()).into_sql_str();
+        self.fetch_built(s.name(), sql, a).await
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn fetch_optional<R: Row>(
+        &mut self,
+        s: &'static Statement,
+        a: Args,
+    ) -> Result<Option<R>, StoreError> {
+        let sql = s.sql(self.dialect());
+        on!(self, s.name(), connection, Driver, a =>
+            sqlx::query_as_with::<Driver, R, _>(sql, a).fetch_optional(connection).await)
+    }
+
+    /// The row that must be there.
+    pub(crate) async fn fetch_one<R: Row>(&mut self, s: &'static Statement, a: Args) -> Result<R, StoreError> {
+        self.fetch_optional(s, a).await?.ok_or(StoreError::Corrupt { what: s.name() })
+    }
+
+    /// Changes rows and tells how many.
+    pub(crate) async fn execute(&mut self, s: &'static Statement, a: Args) -> Result<u64, StoreError> {
+        let sql = s.sql(self.dialect());
+        self.execute_text(s.name(), sql, a).await
+    }
+
+    /// Inserts rows with a statement that has `VALUES {rows n}`; `values` holds n values for each row. Tells how many
+    /// rows were inserted, fewer than asked for where the statement says ON CONFLICT DO NOTHING.
+    pub(crate) async fn insert_rows(
+        &mut self,
+        s: &'static Statement,
+        width: usize,
+        values: Args,
+    ) -> Result<u64, StoreError> {
+        let mut inserted = 0;
+        let mut values = values.0;
+        while !values.is_empty() {
+            let (sql, rows) = s.sql_of_rows(self.dialect(), values.len() / width);
+            let rest = values.split_off((rows * width).min(values.len()));
+            inserted += self.execute_text(s.name(), sql, Args(values)).await?;
+            values = rest;
+        }
+        Ok(inserted)
+    }
+
+    pub(super) async fn fetch_built<R: Row>(
+        &mut self,
+        name: &'static str,
+        sql: SqlStr,
+        a: Args,
+    ) -> Result<Vec<R>, StoreError> {
+        on!(self, name, connection, Driver, a =>
+            sqlx::query_as_with::<Driver, R, _>(sql, a).fetch_all(connection).await)
+    }
+
+    async fn execute_text(&mut self, name: &'static str, sql: &'static str, a: Args) -> Result<u64, StoreError> {
+        on!(self, name, connection, Driver, a =>
+            sqlx::query_with::<Driver, _>(sql, a).execute(connection).await.map(|done| done.rows_affected()))
+    }
+
+    /// Prepares a statement without running it.
+    pub(super) async fn prepare(&mut self, name: &'static str, sql: SqlStr) -> Result<(), StoreError> {
+        let prepared = match &mut self.connection {
+            Connection::Sqlite(tx) => tx.prepare(sql).await.map(drop),
+            Connection::Postgres(tx) => tx.prepare(sql).await.map(drop),
+        };
+        prepared.map_err(|error| read_error(self.dialect(), name, &error))
+    }
+
+    /// Remembers what decides whether the transaction can go on or should run again.
+    fn note(&mut self, error: StoreError) -> StoreError {
+        if error.ends_the_batch() || matches!(error, StoreError::Conflict { .. }) {
+            self.trouble = Some(error.clone());
+        }
+        error
+    }
+
+    /// The trouble that happened since it was last asked for.
+    pub(super) fn take_trouble(&mut self) -> Option<StoreError> {
+        self.trouble.take()
+    }
+
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        match self.connection {
+            Connection::Sqlite(tx) => tx.commit().await.map_err(|e| read_error(Dialect::Sqlite, "COMMIT", &e)),
+            Connection::Postgres(tx) => tx.commit().await.map_err(|e| read_error(Dialect::Postgres, "COMMIT", &e)),
+        }
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), StoreError> {
+        match self.connection {
+            Connection::Sqlite(tx) => tx.rollback().await.map_err(|e| read_error(Dialect::Sqlite, "ROLLBACK", &e)),
+            Connection::Postgres(tx) => tx.rollback().await.map_err(|e| read_error(Dialect::Postgres, "ROLLBACK", &e)),
+        }
+    }
+}
+
+impl Db {
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite { .. } => Dialect::Sqlite,
+            Self::Postgres { .. } => Dialect::Postgres,
+        }
+    }
+
+    /// A snapshot.
+    pub(super) async fn read(&self) -> Result<ReadTx, StoreError> {
+        let connection = match self {
+            Self::Sqlite { readers, .. } => Connection::Sqlite(
+                readers.begin_with("BEGIN").await.map_err(|e| read_error(Dialect::Sqlite, "BEGIN", &e))?,
+            ),
+            Self::Postgres { readers, .. } => Connection::Postgres(
+                readers
+                    .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await
+                    .map_err(|e| read_error(Dialect::Postgres, "BEGIN", &e))?,
+            ),
+        };
+        Ok(ReadTx(Tx { connection, trouble: None }))
+    }
+
+    /// One statement that reads, without a transaction around it: it sees one state anyhow.
+    pub(super) async fn fetch_built<R: Row>(
+        &self,
+        name: &'static str,
+        sql: SqlStr,
+        a: Args,
+    ) -> Result<Vec<R>, StoreError> {
+        match self {
+            Self::Sqlite { readers, .. } => sqlx::query_as_with::<Sqlite, R, _>(sql, sqlite_args(a))
+                .fetch_all(readers)
+                .await
+                .map_err(|e| read_error(Dialect::Sqlite, name, &e)),
+            Self::Postgres { readers, .. } => sqlx::query_as_with::<Postgres, R, _>(sql, postgres_args(a)?)
+                .fetch_all(readers)
+                .await
+                .map_err(|e| read_error(Dialect::Postgres, name, &e)),
+        }
+    }
+
+    /// Brings the schema to this version.
+    pub(super) async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await,
+            Self::Postgres { writers, .. } => sqlx::migrate!("migrations/postgres").run(writers).await,
+        }
+        .map_err(|error| StoreError::Migration(error.to_string()))
+    }
+
+    /// Ends all connections; SQLite's log is folded into its file.
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres { writers, readers } => {
+                readers.close().await;
+                writers.close().await;
+            }
+        }
+    }
+}
+
+fn sqlite_args(args: Args) -> SqliteArguments {
+    let mut out = SqliteArguments::default();
+    out.reserve(args.len(), 0);
+    for value in args.0 {
+        let added = match value {
+            Value::Int(v) => out.add(v),
+            Value::Text(v) => out.add(v),
+            Value::Bytes(v) => out.add(v),
+            Value::Ints(v) => out.add(json(&v)),
+            Value::Texts(v) => out.add(json(&v)),
+            Value::Uuids(v) => {
+                let hex: Vec<String> =
+                    v.iter().map(|u| u.as_bytes().iter().map(|b| format!("{b:02x}")).collect()).collect();
+                out.add(json(&hex))
+            }
+        };
+        added.expect("SQLite takes numbers, texts and octets of any length");
+    }
+    out
+}
+
+fn json<T: serde::Serialize>(list: &[T]) -> String {
+    serde_json::to_string(list).expect("lists of numbers and texts are JSON")
+}
+
+fn postgres_args(args: Args) -> Result<PgArguments, StoreError> {
+    let mut out = PgArguments::default();
+    out.reserve(args.len(), 0);
+    for value in args.0 {
+        match value {
+            Value::Int(v) => out.add(v),
+            Value::Text(v) => out.add(v),
+            Value::Bytes(v) => out.add(v),
+            Value::Ints(v) => out.add(v),
+            Value::Texts(v) => out.add(v),
+            Value::Uuids(v) => out.add(v.iter().map(|u| u.as_bytes().to_vec()).collect::<Vec<_>>()),
+        }
+        .map_err(|_| StoreError::Other { statement: "arguments", code: "too long".to_owned() })?;
+    }
+    Ok(out)
+}
+
+/// Reduces an error of sqlx, whose text may hold values, to what kind of trouble it is.
+pub(super) fn read_error(dialect: Dialect, statement: &'static str, error: &sqlx::Error) -> StoreError {
+    let told = |code: &str| code.to_owned();
+    match error {
+        sqlx::Error::Database(error) => {
+            dialect.trouble(statement, error.code().map(|code| code.into_owned()).unwrap_or_default())
+        }
+        sqlx::Error::PoolTimedOut => StoreError::Busy { statement, code: told("no free connection") },
+        sqlx::Error::Io(error) => StoreError::Unavailable { statement, code: error.kind().to_string() },
+        sqlx::Error::Tls(_) => StoreError::Unavailable { statement, code: told("TLS") },
+        sqlx::Error::PoolClosed => StoreError::Unavailable { statement, code: told("closed") },
+        sqlx::Error::WorkerCrashed => StoreError::Unavailable { statement, code: told("connection lost") },
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+            StoreError::Corrupt { what: statement }
+        }
+        _ => StoreError::Other { statement, code: told("driver") },
+    }
+}
