@@ -14,6 +14,8 @@ mod hashing;
 mod incoming;
 mod reader;
 mod temporary;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
