@@ -9,4 +9,7 @@ mod error;
 mod sql;
 
 pub use error::StoreError;
-pub use sql::{PostgresSettings, ReadTx, SqliteSettings, Store, StoreSettings, Tx, Weight};
+pub use sql::{
+    BlobState, DocumentRow, DocumentState, JobLease, JobRow, JobState, NewDocument, NewJob, PostgresSettings, Priority,
+    ReadTx, SqliteSettings, Store, StoreSettings, TakenJob, Tx, Weight,
+};

@@ -7,6 +7,8 @@ mod args;
 mod checkpoint;
 mod columns;
 mod dialect;
+mod documents;
+mod jobs;
 mod open;
 mod row_ids;
 mod statement;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+pub use documents::{BlobState, DocumentRow, DocumentState, NewDocument};
+pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob};
 pub use open::{PostgresSettings, SqliteSettings, StoreSettings};
 pub use tx::{ReadTx, Tx};
 pub use writer::Weight;

@@ -58,5 +58,5 @@ pub(crate) use statements;
 
 /// Every statement of the store.
 pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
-    [super::row_ids::ALL, super::writer::ALL].into_iter().flatten().copied()
+    [super::documents::ALL, super::jobs::ALL, super::row_ids::ALL, super::writer::ALL].into_iter().flatten().copied()
 }
