@@ -8,6 +8,7 @@
 //! Source: ITI TF-3 §4.2 (attributes), §4.1.4 (submissions), §4.2.2 (associations); ITI TF-2 §3.18.4.1.2 (queries).
 
 mod query;
+mod report;
 mod repository;
 mod rules;
 mod submission;

@@ -1,0 +1,106 @@
+//! Findings as they are gathered.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+};
+
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use super::Tolerance;
+use crate::model::{Finding, XdsErrorCode};
+
+/// Most findings that one answer tells; a sender who made more mistakes than this mends these first.
+const MOST_FINDINGS: usize = 500;
+
+/// How many characters of a sender's value a codeContext repeats.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// What was found so far, and what was let pass.
+#[derive(Debug)]
+pub(super) struct Report {
+    metadata_code: XdsErrorCode,
+    findings: Vec<Finding>,
+    told: HashSet<String>,
+    pub(super) tolerated: BTreeSet<Tolerance>,
+}
+
+impl Report {
+    /// An empty report; `metadata_code` is what [`Report::metadata`] says.
+    pub(super) fn new(metadata_code: XdsErrorCode) -> Self {
+        Self { metadata_code, findings: Vec::new(), told: HashSet::new(), tolerated: BTreeSet::new() }
+    }
+
+    /// A fault of metadata.
+    pub(super) fn metadata(&mut self, rule: &str, context: String) {
+        self.error(self.metadata_code, rule, context);
+    }
+
+    /// A fault of another kind; the same one is told once (spec §7).
+    pub(super) fn error(&mut self, code: XdsErrorCode, rule: &str, context: String) {
+        if self.findings.len() < MOST_FINDINGS && self.told.insert(context.clone()) {
+            self.findings.push(Finding::error(code, rule, context));
+        }
+    }
+
+    /// Remembers a habit that was let pass.
+    pub(super) fn tolerate(&mut self, habit: Tolerance) {
+        self.tolerated.insert(habit);
+    }
+
+    /// Ends a stage: the findings so far, if there are any.
+    pub(super) fn end_stage(&mut self) -> Result<(), Vec<Finding>> {
+        if self.findings.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.findings)) }
+    }
+}
+
+/// A value of the sender's, in quotes, for a codeContext.
+pub(super) fn shown(value: &str) -> String {
+    format!("'{}'", shortened(value))
+}
+
+/// At most 80 characters of a value, control characters made visible.
+pub(super) fn shortened(value: &str) -> String {
+    let mut rest = value.chars();
+    let mut out: String =
+        rest.by_ref().take(SHOWN_CHARACTERS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if rest.next().is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// The form in which texts are compared (R-META-33).
+pub(super) fn nfc(text: &str) -> Cow<'_, str> {
+    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_or_odd_value_is_shown_short_and_plain() {
+        assert_eq!(shown("2024"), "'2024'");
+        assert_eq!(shown(&"é".repeat(81)), format!("'{}…'", "é".repeat(80)));
+        assert_eq!(shown("a\u{1b}[2J\nb"), "'a\u{fffd}[2J\u{fffd}b'");
+    }
+
+    #[test]
+    fn the_same_finding_is_told_once_and_there_is_an_end() {
+        let mut report = Report::new(XdsErrorCode::RegistryMetadataError);
+        report.metadata("R-42-05", "same".to_owned());
+        report.metadata("R-42-05", "same".to_owned());
+        assert_eq!(report.end_stage().unwrap_err().len(), 1);
+        for n in 0..2 * MOST_FINDINGS {
+            report.metadata("R-42-05", format!("fault {n}"));
+        }
+        assert_eq!(report.end_stage().unwrap_err().len(), MOST_FINDINGS);
+    }
+
+    #[test]
+    fn r_meta_33_texts_compare_after_nfc() {
+        assert_eq!(nfc("e\u{301}"), "é");
+        assert!(matches!(nfc("é"), Cow::Borrowed(_)));
+    }
+}
