@@ -1,5 +1,7 @@
-//! Bytes to model objects and back, one folder per format; no decisions and no I/O.
+//! Bytes to model objects and back, one module per format: no decisions, no I/O.
 //!
-//! Uses `model` only.
+//! Uses `model` alone. Every XML from outside passes [`guard`], which holds the limits; the readers pull events from
+//! it and fill model objects as elements pass, so that no tree of strings stands in between.
 
+pub mod guard;
 pub mod mime;
