@@ -6,12 +6,14 @@
 //! Source: design section 2.
 
 mod bench;
+mod bsn;
 mod demo;
 mod doctor;
 mod failure;
 mod fetch;
 mod find;
 mod init;
+mod metadata;
 mod migrate;
 mod options;
 mod refusals;

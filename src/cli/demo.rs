@@ -1,5 +1,10 @@
 //! `knoop demo`: a server with invented patients.
 
+mod data;
+mod dice;
+mod paper;
+mod people;
+
 use std::path::PathBuf;
 
 use clap::Args;
