@@ -212,7 +212,15 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::{cli::bsn::check_bsn, model::vocabulary as v};
+    use crate::{
+        cli::bsn::check_bsn,
+        model::{
+            Body,
+            rim::{RimKind, Slot},
+            vocabulary as v,
+        },
+        validate,
+    };
 
     #[test]
     fn there_are_forty_patients_with_four_hundred_documents() {
@@ -237,6 +245,31 @@ mod tests {
     }
 
     #[test]
+    fn every_submission_is_in_order() {
+        for (mut request, documents) in submissions() {
+            for object in &mut request.objects {
+                if let RimKind::ExtrinsicObject { .. } = object.kind {
+                    let id = object.id.as_deref().unwrap();
+                    let size = documents.iter().find(|(of, _)| of == id).unwrap().1.len().to_string();
+                    // What the repository adds (R-41-06, R-41-07).
+                    let hash = "a94a8fe5ccb19ba61c4c0873d391e987982fbbd3";
+                    for (name, value) in
+                        [(v::SLOT_HASH, hash), (v::SLOT_SIZE, &size), (v::SLOT_REPOSITORY_UNIQUE_ID, "2.999.1.2.1")]
+                    {
+                        object.slots.push(Slot { name: name.into(), values: vec![value.into()] });
+                    }
+                }
+            }
+            let mut dice = Dice::new(1);
+            let mut fresh = || dice.entry_uuid().parse().unwrap();
+            let checked =
+                validate::submission(request, &validate::Rules::default(), &mut fresh, |_, _| Body::default());
+            let checked = checked.unwrap_or_else(|findings| panic!("{}", findings[0].context));
+            assert!(checked.tolerated.is_empty(), "{:?}", checked.tolerated);
+        }
+    }
+
+    #[test]
     fn unique_ids_are_unique() {
         let mut seen = HashSet::new();
         for (request, _) in submissions() {
@@ -256,7 +289,7 @@ mod tests {
             .flat_map(|(_, documents)| documents)
             .find(|(_, bytes)| bytes.starts_with(b"%PDF"))
             .expect("some are PDF");
-        let text: String = bytes.iter().map(|b| char::from(*b)).collect();
+        let text: String = bytes.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' }).collect();
         let table: usize = text.rsplit("startxref\n").next().unwrap().lines().next().unwrap().parse().unwrap();
         assert!(text[table..].starts_with("xref\n0 7\n"));
         for (number, line) in text[table..].lines().skip(3).take(6).enumerate() {
