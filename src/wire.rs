@@ -5,3 +5,5 @@
 
 pub mod guard;
 pub mod mime;
+pub mod mtom;
+pub mod soap;

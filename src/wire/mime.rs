@@ -12,5 +12,6 @@ mod transfer;
 
 pub use content_type::{ContentType, ContentTypeError};
 pub use part_headers::PartHeaders;
+pub(crate) use part_headers::strip_brackets;
 pub use scanner::{MimeError, MimeLimits, Part, Scanner};
 pub use transfer::{Decoder, TransferEncoding};
