@@ -10,6 +10,7 @@ mod sql;
 
 pub use error::StoreError;
 pub use sql::{
-    BlobState, DocumentRow, DocumentState, JobLease, JobRow, JobState, NewDocument, NewJob, PostgresSettings, Priority,
-    ReadTx, SqliteSettings, Store, StoreSettings, TakenJob, Tx, Weight,
+    AssociationRow, BlobState, ClaimKind, DocumentRow, DocumentState, FolderRow, HeldClaim, JobLease, JobRow, JobState,
+    MergeError, NewClaim, NewDocument, NewJob, ObjectKind, PatientRow, PostgresSettings, Priority, ReadTx,
+    ResolvedObject, RowKeys, SqliteSettings, Store, StoreSettings, TakenJob, Tx, UnknownPatients, Weight,
 };

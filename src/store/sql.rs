@@ -5,13 +5,17 @@
 
 mod args;
 mod checkpoint;
+mod claims;
 mod columns;
 mod dialect;
 mod documents;
 mod jobs;
 mod open;
+mod patients;
+mod registry;
 mod row_ids;
 mod statement;
+mod stored_query;
 mod tx;
 mod writer;
 
@@ -19,9 +23,12 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+pub use claims::{ClaimKind, HeldClaim, NewClaim, ObjectKind, ResolvedObject};
 pub use documents::{BlobState, DocumentRow, DocumentState, NewDocument};
 pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob};
 pub use open::{PostgresSettings, SqliteSettings, StoreSettings};
+pub use patients::{MergeError, PatientRow, UnknownPatients};
+pub use registry::{AssociationRow, FolderRow, RowKeys};
 pub use tx::{ReadTx, Tx};
 pub use writer::Weight;
 

@@ -15,8 +15,8 @@ pub(crate) enum Value {
     Ints(Vec<i64>),
     /// A list of texts.
     Texts(Vec<String>),
-    /// A list of UUIDs.
-    Uuids(Vec<EntryUuid>),
+    /// A list of octet strings: UUIDs, claimed identifiers.
+    BytesList(Vec<Vec<u8>>),
 }
 
 /// The values of a statement, in the order of their numbers.
@@ -92,8 +92,14 @@ impl From<Vec<String>> for Value {
     }
 }
 
-impl From<Vec<EntryUuid>> for Value {
-    fn from(values: Vec<EntryUuid>) -> Self {
-        Self::Uuids(values)
+impl From<Vec<Vec<u8>>> for Value {
+    fn from(values: Vec<Vec<u8>>) -> Self {
+        Self::BytesList(values)
+    }
+}
+
+impl From<&[EntryUuid]> for Value {
+    fn from(values: &[EntryUuid]) -> Self {
+        Self::BytesList(values.iter().map(|uuid| uuid.as_bytes().to_vec()).collect())
     }
 }

@@ -45,9 +45,9 @@ impl Dialect {
                 write_rows(out, operand.parse().expect("a mark {rows n} holds a number"), rows);
                 Ok(())
             }
-            ("in_uuids", Self::Sqlite) => write!(out, "IN (SELECT unhex(value) FROM json_each({operand}))"),
+            ("in_bytes", Self::Sqlite) => write!(out, "IN (SELECT unhex(value) FROM json_each({operand}))"),
             ("in_ints" | "in_texts", Self::Sqlite) => write!(out, "IN (SELECT value FROM json_each({operand}))"),
-            ("in_ints" | "in_texts" | "in_uuids", Self::Postgres) => write!(out, "= ANY({operand})"),
+            ("in_ints" | "in_texts" | "in_bytes", Self::Postgres) => write!(out, "= ANY({operand})"),
             ("texts", Self::Sqlite) => write!(out, "json_each({operand}) AS list"),
             ("texts", Self::Postgres) => write!(out, "unnest({operand}::text[]) AS list (value)"),
             _ => unreachable!("a statement has a mark that does not exist: {word}"),
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn rows_and_lists_are_written_for_each_database() {
         assert_eq!(Dialect::Sqlite.expand("VALUES {rows 2};", 2), "VALUES ($1, $2), ($3, $4);");
-        assert_eq!(Dialect::Postgres.expand("a {in_uuids $3} AND", 1), "a = ANY($3) AND");
+        assert_eq!(Dialect::Postgres.expand("a {in_bytes $3} AND", 1), "a = ANY($3) AND");
         assert_eq!(Dialect::Sqlite.expand("a {in_ints $1}", 1), "a IN (SELECT value FROM json_each($1))");
     }
 

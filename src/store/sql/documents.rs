@@ -20,11 +20,11 @@ const REMOVING: i64 = 3;
 
 statements! {
     BLOB_PEND = "INSERT INTO blob (blob_id, state, lease_until_ms) VALUES {rows 3}";
-    BLOB_KEEP = "UPDATE blob SET state = 2, lease_until_ms = 0 WHERE blob_id {in_uuids $1} AND state = 1";
-    BLOB_LET_GO = "UPDATE blob SET state = 1, lease_until_ms = $2 WHERE blob_id {in_uuids $1} AND state = 2";
+    BLOB_KEEP = "UPDATE blob SET state = 2, lease_until_ms = 0 WHERE blob_id {in_bytes $1} AND state = 1";
+    BLOB_LET_GO = "UPDATE blob SET state = 1, lease_until_ms = $2 WHERE blob_id {in_bytes $1} AND state = 2";
     BLOB_EXPIRE = "UPDATE blob SET state = 3 WHERE blob_id IN \
         (SELECT blob_id FROM blob WHERE state <> 2 AND lease_until_ms < $1 LIMIT 500) RETURNING blob_id";
-    BLOB_REMOVE = "DELETE FROM blob WHERE blob_id {in_uuids $1} AND state = 3";
+    BLOB_REMOVE = "DELETE FROM blob WHERE blob_id {in_bytes $1} AND state = 3";
     BLOB_SHARD = "SELECT blob_id, state FROM blob WHERE blob_id >= $1 AND blob_id <= $2";
     DOCUMENT_FIND = "SELECT unique_id, blob_id, size_bytes, sha1, sha256, crc32, mime_type, patient_key, entry_uuid, \
         state, owner_org_key, source_node_key, data_category, confidentiality, created_ms \
@@ -408,9 +408,9 @@ fn blob(raw: Vec<u8>) -> Result<BlobId, StoreError> {
     raw.try_into().map(BlobId::from_bytes).map_err(|_| StoreError::Corrupt { what: "blob_id" })
 }
 
-/// Blob ids are lists of sixteen octets, as UUIDs are.
+/// Blob ids as a list.
 fn blobs(ids: Vec<BlobId>) -> Value {
-    Value::Uuids(ids.into_iter().map(|id| EntryUuid::from_bytes(*id.as_bytes())).collect())
+    Value::BytesList(ids.into_iter().map(|id| id.as_bytes().to_vec()).collect())
 }
 
 fn hex(octets: &[u8]) -> String {

@@ -9,7 +9,7 @@ use super::dialect::Dialect;
 const ROW_SHAPES: [usize; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32];
 
 /// One SQL text. Marks in braces stand for what the databases write differently, see [`Dialect::expand`]:
-/// `{in_ints $1}`, `{in_texts $1}`, `{in_uuids $1}` (a condition on the column before), `{texts $1}` (a table with the
+/// `{in_ints $1}`, `{in_texts $1}`, `{in_bytes $1}` (a condition on the column before), `{texts $1}` (a table with the
 /// column `list.value`), and `{rows 3}` (as many rows of three values as are inserted at once).
 pub(crate) struct Statement {
     name: &'static str,
@@ -58,5 +58,17 @@ pub(crate) use statements;
 
 /// Every statement of the store.
 pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
-    [super::documents::ALL, super::jobs::ALL, super::row_ids::ALL, super::writer::ALL].into_iter().flatten().copied()
+    [
+        super::claims::ALL,
+        super::documents::ALL,
+        super::jobs::ALL,
+        super::patients::ALL,
+        super::registry::ALL,
+        super::registry::INSERTS,
+        super::row_ids::ALL,
+        super::writer::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }

@@ -275,13 +275,18 @@ fn sqlite_args(args: Args) -> SqliteArguments {
             Value::Bytes(v) => out.add(v),
             Value::Ints(v) => out.add(json(&v)),
             Value::Texts(v) => out.add(json(&v)),
-            Value::Uuids(v) => {
-                let hex: Vec<String> =
-                    v.iter().map(|u| u.as_bytes().iter().map(|b| format!("{b:02x}")).collect()).collect();
-                out.add(json(&hex))
-            }
+            Value::BytesList(v) => out.add(json(&v.iter().map(|bytes| hex(bytes)).collect::<Vec<_>>())),
         };
         added.expect("SQLite takes numbers, texts and octets of any length");
+    }
+    out
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(out, "{byte:02x}").expect("a String takes any text");
     }
     out
 }
@@ -300,7 +305,7 @@ fn postgres_args(args: Args) -> Result<PgArguments, StoreError> {
             Value::Bytes(v) => out.add(v),
             Value::Ints(v) => out.add(v),
             Value::Texts(v) => out.add(v),
-            Value::Uuids(v) => out.add(v.iter().map(|u| u.as_bytes().to_vec()).collect::<Vec<_>>()),
+            Value::BytesList(v) => out.add(v),
         }
         .map_err(|_| StoreError::Other { statement: "arguments", code: "too long".to_owned() })?;
     }
