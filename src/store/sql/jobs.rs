@@ -44,6 +44,8 @@ statements! {
         (SELECT job_id FROM job WHERE state > 2 AND ended_ms < $1 ORDER BY ended_ms LIMIT 500)";
     JOB_FIND = "SELECT job_id, kind, destination, payload, priority, state, attempts, created_ms, run_at_ms, ended_ms, \
         problem, owner_org_key FROM job WHERE job_id = $1";
+    JOB_ANY = "SELECT COUNT(*) FROM (SELECT job_id FROM job WHERE kind = $1 AND state = 1 AND run_at_ms <= $2 \
+        UNION ALL SELECT job_id FROM job WHERE kind = $1 AND state = 2 AND lease_until_ms < $2 LIMIT 1) AS due";
     JOB_NEXT_DUE = "SELECT MIN(run_at_ms) FROM job WHERE kind = $1 AND state = 1 AND run_at_ms > $2";
     JOB_COUNT = "SELECT kind, state, COUNT(*) FROM job GROUP BY kind, state ORDER BY kind, state";
 }
@@ -142,7 +144,7 @@ pub struct NewJob {
 }
 
 /// The right to work on a job until its time has passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobLease {
     job_id: i64,
     takes: i64,
@@ -416,6 +418,15 @@ impl Tx {
     /// [`StoreError`].
     pub async fn find_job(&mut self, job_id: i64) -> Result<Option<JobRow>, StoreError> {
         self.fetch_optional::<RawJob>(&JOB_FIND, args![job_id]).await?.map(JobRow::try_from).transpose()
+    }
+
+    /// Whether [`Tx::reclaim_jobs`] or [`Tx::take_jobs`] may find something.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn has_jobs_to_take(&mut self, kind: &str, now_ms: i64) -> Result<bool, StoreError> {
+        let (count,): (i64,) = self.fetch_one(&JOB_ANY, args![kind, now_ms]).await?;
+        Ok(count > 0)
     }
 
     /// When the next waiting job of a kind becomes due, of those that are not due yet.
