@@ -4,6 +4,7 @@
 //! with `statements!` only, so that a test can prepare every one of them on both databases.
 
 mod args;
+mod builder;
 mod checkpoint;
 mod claims;
 mod columns;

@@ -13,8 +13,8 @@ use crate::{
     store::StoreError,
 };
 
-pub(super) use insert::ALL as INSERTS;
 pub use insert::RowKeys;
+pub(super) use insert::{ALL as INSERTS, AUTHOR_PERSON, CONFIDENTIALITY_CODE, EVENT_CODE, REFERENCE_ID};
 
 statements! {
     ASSOCIATIONS_TO = "SELECT a.entry_uuid, a.association_type, a.source_uuid, a.target_uuid FROM association a \

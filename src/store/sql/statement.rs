@@ -66,6 +66,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
         super::registry::ALL,
         super::registry::INSERTS,
         super::row_ids::ALL,
+        super::stored_query::ALL,
         super::writer::ALL,
     ]
     .into_iter()

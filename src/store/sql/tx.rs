@@ -14,6 +14,7 @@ use sqlx::{
 use super::{
     Statement,
     args::{Args, Value},
+    builder::Built,
     dialect::Dialect,
 };
 use crate::store::StoreError;
@@ -102,7 +103,7 @@ impl Tx {
     /// All rows.
     pub(crate) async fn fetch_all<R: Row>(&mut self, s: &'static Statement, a: Args) -> Result<Vec<R>, StoreError> {
         let sql = s.sql(self.dialect()).into_sql_str();
-        self.fetch_built(s.name(), sql, a).await
+        self.fetch_text(s.name(), sql, a).await
     }
 
     /// The first row, if there is one.
@@ -146,12 +147,12 @@ impl Tx {
         Ok(inserted)
     }
 
-    pub(super) async fn fetch_built<R: Row>(
-        &mut self,
-        name: &'static str,
-        sql: SqlStr,
-        a: Args,
-    ) -> Result<Vec<R>, StoreError> {
+    /// All rows of a statement that was put together.
+    pub(super) async fn fetch_built<R: Row>(&mut self, built: Built) -> Result<Vec<R>, StoreError> {
+        self.fetch_text(built.name, built.sql, built.args).await
+    }
+
+    async fn fetch_text<R: Row>(&mut self, name: &'static str, sql: SqlStr, a: Args) -> Result<Vec<R>, StoreError> {
         on!(self, name, connection, Driver, a =>
             sqlx::query_as_with::<Driver, R, _>(sql, a).fetch_all(connection).await)
     }
@@ -223,18 +224,14 @@ impl Db {
     }
 
     /// One statement that reads, without a transaction around it: it sees one state anyhow.
-    pub(super) async fn fetch_built<R: Row>(
-        &self,
-        name: &'static str,
-        sql: SqlStr,
-        a: Args,
-    ) -> Result<Vec<R>, StoreError> {
+    pub(super) async fn fetch_built<R: Row>(&self, built: Built) -> Result<Vec<R>, StoreError> {
+        let Built { name, sql, args } = built;
         match self {
-            Self::Sqlite { readers, .. } => sqlx::query_as_with::<Sqlite, R, _>(sql, sqlite_args(a))
+            Self::Sqlite { readers, .. } => sqlx::query_as_with::<Sqlite, R, _>(sql, sqlite_args(args))
                 .fetch_all(readers)
                 .await
                 .map_err(|e| read_error(Dialect::Sqlite, name, &e)),
-            Self::Postgres { readers, .. } => sqlx::query_as_with::<Postgres, R, _>(sql, postgres_args(a)?)
+            Self::Postgres { readers, .. } => sqlx::query_as_with::<Postgres, R, _>(sql, postgres_args(args)?)
                 .fetch_all(readers)
                 .await
                 .map_err(|e| read_error(Dialect::Postgres, name, &e)),
