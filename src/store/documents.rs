@@ -13,9 +13,11 @@ mod files;
 mod hashing;
 mod incoming;
 mod reader;
+mod sweep;
 mod temporary;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::path::PathBuf;
 
@@ -23,6 +25,7 @@ pub use blob_id::{BlobId, BlobIdError};
 pub use error::DocumentError;
 pub use incoming::{Incoming, Received};
 pub use reader::DocumentReader;
+pub use sweep::{Extent, QUARANTINE_MS, SweepError, Swept, sweep};
 
 use files::FileStore;
 

@@ -94,7 +94,11 @@ impl FileStore {
         path
     }
 
-    fn shard_folder(&self, [first, second]: [u8; 2]) -> PathBuf {
+    pub(super) fn folder(&self) -> &Path {
+        &self.inner.folder
+    }
+
+    pub(super) fn shard_folder(&self, [first, second]: [u8; 2]) -> PathBuf {
         self.inner.folder.join(format!("{first:02x}")).join(format!("{second:02x}"))
     }
 

@@ -1,0 +1,122 @@
+//! The sweep: takes away bytes that never became part of the repository.
+//!
+//! Three kinds are found: blobs that the database has as pending and whose lease has passed; temporary files that nobody
+//! writes to any more; and files that the database does not know, which wait in quarantine in case that is a mistake. Runs
+//! beside requests: a blob is first marked in the database, from when on nobody can keep it, and removed only then.
+
+use tokio::task::spawn_blocking;
+
+use super::{BlobId, DocumentError, DocumentStore, files::FileStore, upkeep::Shard};
+use crate::store::{Store, StoreError};
+
+/// How long unknown files are kept.
+pub const QUARANTINE_MS: i64 = 30 * 24 * 3_600_000;
+
+/// How much to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What the database and `tmp` say is to go: cheap, to be done every few minutes.
+    Expired,
+    /// Each file as well: at start and once a day.
+    EveryFile,
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Documents that were placed and never kept.
+    pub expired: u64,
+    /// Documents that did not arrive whole.
+    pub temporaries: u64,
+    /// Unknown files put into quarantine.
+    pub quarantined: u64,
+    /// Unknown files whose quarantine ended.
+    pub discarded: u64,
+}
+
+/// Why a sweep stopped. What it did until then stands; the next one goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The files.
+    #[error(transparent)]
+    Documents(#[from] DocumentError),
+}
+
+/// Sweeps. Files younger than `grace_ms` are left alone, whatever they are.
+///
+/// # Errors
+/// When the database or the files cannot be read or written.
+pub async fn sweep(
+    store: &Store,
+    documents: &DocumentStore,
+    now_ms: i64,
+    grace_ms: i64,
+    extent: Extent,
+) -> Result<Swept, SweepError> {
+    let DocumentStore::Files(files) = documents;
+    let mut swept = Swept { expired: remove_expired(store, files, now_ms).await?, ..Swept::default() };
+    let before_ms = now_ms - grace_ms;
+    swept.temporaries = on_thread(files, move |files| files.remove_temporaries(before_ms)).await?;
+    if extent == Extent::EveryFile {
+        for shard in on_thread(files, FileStore::shards).await? {
+            swept.quarantined += quarantine_unknown(store, files, shard, now_ms, before_ms).await?;
+        }
+        swept.discarded = on_thread(files, move |files| files.empty_quarantine(now_ms - QUARANTINE_MS)).await?;
+    }
+    Ok(swept)
+}
+
+async fn remove_expired(store: &Store, files: &FileStore, now_ms: i64) -> Result<u64, SweepError> {
+    let mut removed = 0;
+    loop {
+        let expired = store.write(move |tx| Box::pin(async move { tx.expire_blobs(now_ms).await })).await?;
+        if expired.is_empty() {
+            return Ok(removed);
+        }
+        removed += expired.len() as u64;
+        let going = expired.clone();
+        on_thread(files, move |files| files.remove(&going)).await?;
+        store
+            .write(move |tx| {
+                let gone = expired.clone();
+                Box::pin(async move { tx.forget_blobs(gone).await })
+            })
+            .await?;
+    }
+}
+
+async fn quarantine_unknown(
+    store: &Store,
+    files: &FileStore,
+    shard: [u8; 2],
+    now_ms: i64,
+    before_ms: i64,
+) -> Result<u64, SweepError> {
+    // The files first: a row is committed before its file has a name, so a file without a row is unknown for good.
+    let Shard { blobs, mut strangers } = on_thread(files, move |files| files.shard(shard, before_ms)).await?;
+    if !blobs.is_empty() {
+        let (mut from, mut to) = ([0x00; 16], [0xff; 16]);
+        from[..2].copy_from_slice(&shard);
+        to[..2].copy_from_slice(&shard);
+        let known = store.read().await?.blobs_between(BlobId::from_bytes(from), BlobId::from_bytes(to)).await?;
+        strangers.extend(blobs.iter().filter(|blob| !known.contains_key(blob)).map(BlobId::to_string));
+    }
+    let count = strangers.len() as u64;
+    if count > 0 {
+        let move_all =
+            move |files: &FileStore| strangers.iter().try_for_each(|name| files.quarantine(shard, name, now_ms));
+        on_thread(files, move_all).await?;
+    }
+    Ok(count)
+}
+
+async fn on_thread<T: Send + 'static>(
+    files: &FileStore,
+    work: impl FnOnce(&FileStore) -> Result<T, DocumentError> + Send + 'static,
+) -> Result<T, DocumentError> {
+    let files = files.clone();
+    spawn_blocking(move || work(&files)).await?
+}
