@@ -11,6 +11,8 @@ mod query;
 mod report;
 mod repository;
 mod rules;
+#[cfg(test)]
+mod sample;
 mod submission;
 
 pub use query::{CheckedQuery, stored_query};

@@ -2,12 +2,14 @@
 
 use super::{
     Body, Code, DocumentAvailability, DocumentEntryType, DocumentUniqueId, Dtm, EntryUuid, HomeCommunityId, MediaType,
-    Oid, PatientId, ReferenceId, Sha1Hash,
+    Oid, PatientId, ReferenceId, Sha1Hash, stored::debug_without_values,
 };
+
+debug_without_values!(DocumentEntry);
 
 /// A DocumentEntry that passed all rules which need no registry. Holds what is compared and queried; the whole object is
 /// in [`DocumentEntry::body`]. Source: ITI TF-3 §4.2.3.2.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DocumentEntry {
     /// Its permanent identifier.
     pub entry_uuid: EntryUuid,

@@ -51,3 +51,19 @@ impl fmt::Display for DocumentUniqueId {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_31_a_unique_id_is_any_short_text() {
+        let longest = "\u{e9}".repeat(256);
+        for good in ["1.2.3", "1.2.3^DS-77", "urn:uuid:aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", "../../x", &longest] {
+            assert_eq!(good.parse::<DocumentUniqueId>().unwrap().to_string(), good);
+        }
+        assert_eq!("".parse::<DocumentUniqueId>(), Err(DocumentUniqueIdError::Empty));
+        assert_eq!("a\u{0}".parse::<DocumentUniqueId>(), Err(DocumentUniqueIdError::Control));
+        assert_eq!("x".repeat(257).parse::<DocumentUniqueId>(), Err(DocumentUniqueIdError::TooLong));
+    }
+}

@@ -100,3 +100,49 @@ impl fmt::Debug for Dtm {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_12_what_a_time_is() {
+        for good in ["2024", "202402", "20240229", "2000022923", "202402292359", "20240229235959"] {
+            assert_eq!(good.parse::<Dtm>().unwrap().to_string(), good);
+        }
+        for (bad, error) in [
+            ("", DtmError::Length),
+            ("20240", DtmError::Length),
+            ("202402292359590", DtmError::Length),
+            ("2024-03-05", DtmError::NotDigits),
+            ("20240301120000.5", DtmError::NotDigits),
+            ("20240301120000+0100", DtmError::NotDigits),
+            ("٢٠٢٤", DtmError::NotDigits),
+            ("202413", DtmError::NotInCalendar),
+            ("20240230", DtmError::NotInCalendar),
+            ("19000229", DtmError::NotInCalendar),
+            ("2024022924", DtmError::NotInCalendar),
+            ("202402292360", DtmError::NotInCalendar),
+            ("20240229235960", DtmError::NotInCalendar),
+        ] {
+            assert_eq!(bad.parse::<Dtm>(), Err(error), "{bad}");
+        }
+    }
+
+    #[test]
+    fn r_18_11_the_earliest_moment_is_what_is_compared() {
+        let earliest = |text: &str| text.parse::<Dtm>().unwrap().earliest_text();
+        assert_eq!(earliest("2004"), "20040101000000");
+        assert_eq!(earliest("200406"), "20040601000000");
+        assert_eq!(earliest("2004060712"), "20040607120000");
+        assert_ne!("2004".parse::<Dtm>(), "20040101".parse::<Dtm>());
+    }
+
+    #[test]
+    fn r_42_17_order_is_judged_at_the_lower_precision() {
+        let after = |a: &str, b: &str| a.parse::<Dtm>().unwrap().is_after(&b.parse().unwrap());
+        assert!(after("20240306", "202403051200"));
+        assert!(!after("20240305", "202403051200") && !after("202403051200", "20240305"));
+        assert!(!after("2023", "2024"));
+    }
+}

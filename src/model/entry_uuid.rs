@@ -87,3 +87,35 @@ impl fmt::Display for ObjectId {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_32_what_an_entry_uuid_is() {
+        let lower = "urn:uuid:aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+        for good in [lower, &lower.to_uppercase(), "urn:uuid:AAAAAAAA-bbbb-4ccc-8ddd-eeeeeeeeeeee"] {
+            assert_eq!(good.parse::<EntryUuid>().unwrap().to_string(), lower);
+            assert!(matches!(good.parse(), Ok(ObjectId::Uuid(_))));
+        }
+        for bad in [
+            "urn:uuid:",
+            "urn:uuid:aaaaaaaabbbb4ccc8dddeeeeeeeeeeee",
+            "urn:uuid:aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeeg",
+            "urn:uuid:aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee ",
+            "urn:uuid:aaaaaaaabbbb-4ccc-8ddd-eeeeeeeeeeee-",
+            "URN:UUID:Doc01",
+        ] {
+            assert_eq!(bad.parse::<EntryUuid>(), Err(EntryUuidError), "{bad}");
+            assert_eq!(bad.parse::<ObjectId>(), Err(EntryUuidError), "{bad}");
+        }
+        // Spec section 8, 26.
+        for symbol in
+            ["Doc01", "urn:doc:1", "cid:1@x", "a b", "", "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", "urn:oid:1.2"]
+        {
+            assert_eq!(symbol.parse(), Ok(ObjectId::Symbolic(symbol.into())));
+            assert!(symbol.parse::<EntryUuid>().is_err());
+        }
+    }
+}

@@ -44,3 +44,16 @@ pub fn unescape_component(s: &str) -> Option<Cow<'_, str>> {
     out.push_str(rest);
     Some(Cow::Owned(out))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_escape_is_none() {
+        for bad in ["\\", "a\\", "\\X\\", "\\SS\\", "\\S", "\\\\"] {
+            assert_eq!(unescape_component(bad), None, "{bad}");
+        }
+        assert_eq!(unescape_component("\\S\\\\E\\").as_deref(), Some("^\\"));
+    }
+}

@@ -45,3 +45,16 @@ impl fmt::Display for HomeCommunityId {
         write!(f, "urn:oid:{}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_14_what_a_home_community_id_is() {
+        assert_eq!("urn:oid:2.999".parse::<HomeCommunityId>().unwrap().oid().as_str(), "2.999");
+        assert_eq!("2.999".parse::<HomeCommunityId>(), Err(HomeCommunityIdError::Prefix));
+        assert_eq!("urn:oid:x".parse::<HomeCommunityId>(), Err(HomeCommunityIdError::Oid(OidError::Syntax)));
+        assert_eq!("".parse::<HomeCommunityId>(), Err(HomeCommunityIdError::Prefix));
+    }
+}

@@ -34,3 +34,18 @@ impl fmt::Display for LanguageTag {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_24_what_a_language_is() {
+        for good in ["nl", "nl-NL", "de-AT", "zh-Hant-TW", "x-klingon", "de-CH-1901"] {
+            assert_eq!(good.parse::<LanguageTag>().unwrap().to_string(), good);
+        }
+        for bad in ["", "nl_NL", "nl-", "-nl", "1nl", "abcdefghi", "nl-abcdefghi", "n\u{e9}"] {
+            assert_eq!(bad.parse::<LanguageTag>(), Err(LanguageTagError), "{bad}");
+        }
+    }
+}

@@ -46,3 +46,25 @@ impl fmt::Display for MediaType {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_25_what_a_media_type_is() {
+        for (good, essence) in [
+            ("application/pdf", "application/pdf"),
+            ("Text/XML; charset=utf-8", "text/xml"),
+            ("application/dicom;x=\"a/b\"", "application/dicom"),
+            ("application/vnd.x+json", "application/vnd.x+json"),
+        ] {
+            let read = good.parse::<MediaType>().unwrap();
+            assert_eq!((read.as_str(), &*read.essence()), (good, essence));
+        }
+        let too_long = format!("text/{}", "x".repeat(252));
+        for bad in ["", "pdf", "/pdf", "application/", "a b/c", "text/x\r\nX: y", "text/plain;\u{0}", &too_long] {
+            assert_eq!(bad.parse::<MediaType>(), Err(MediaTypeError), "{bad}");
+        }
+    }
+}

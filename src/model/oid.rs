@@ -72,3 +72,32 @@ impl fmt::Display for Oid {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_13_what_an_oid_is() {
+        let (longest, too_long) = (format!("1.{}", "2".repeat(62)), format!("1.{}", "2".repeat(63)));
+        for good in ["0.0", "1.2", "2.999.40.1.20240305.1", "2.16.840.1.113883.6.1", &longest] {
+            assert_eq!(good.parse::<Oid>().unwrap().to_string(), good);
+        }
+        for (bad, error) in [
+            ("", OidError::Empty),
+            (&*too_long, OidError::TooLong),
+            ("3.1", OidError::FirstArc),
+            ("1", OidError::OneArc),
+            ("1.", OidError::Syntax),
+            (".1", OidError::Syntax),
+            ("1..2", OidError::Syntax),
+            ("1.02", OidError::Syntax),
+            ("1.2a", OidError::Syntax),
+            ("1.٢", OidError::Syntax),
+            ("urn:oid:1.2", OidError::Syntax),
+            (" 1.2", OidError::Syntax),
+        ] {
+            assert_eq!(bad.parse::<Oid>(), Err(error), "{bad}");
+        }
+    }
+}

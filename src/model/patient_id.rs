@@ -2,9 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use unicode_normalization::UnicodeNormalization;
-
-use super::{Oid, OidError, escape_component, unescape_component};
+use super::{Oid, OidError, escape_component, nfc, unescape_component};
 
 /// A patient identifier, CX on the wire: `id^^^&oid&ISO`.
 ///
@@ -52,7 +50,7 @@ impl PatientId {
         if id.is_empty() {
             return Err(PatientIdError::NoId);
         }
-        Ok(Self { id: id.nfc().collect::<String>().into(), authority })
+        Ok(Self { id: nfc(id).into(), authority })
     }
 
     /// The identifier alone, unescaped.
@@ -107,5 +105,46 @@ impl fmt::Display for PatientId {
 impl fmt::Debug for PatientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PatientId")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_15_what_a_patient_id_is() {
+        for good in ["P100^^^&2.999.1.1&ISO", "a\\S\\b\\T\\c\\F\\d\\R\\e\\E\\f^^^&2.999&ISO", " ^^^&1.2&ISO"] {
+            assert_eq!(good.parse::<PatientId>().unwrap().to_string(), good);
+        }
+        for (bad, error) in [
+            ("", PatientIdError::NoId),
+            ("^^^&1.2&ISO", PatientIdError::NoId),
+            ("jd12323^^^wsh", PatientIdError::NoAuthority),
+            ("P1", PatientIdError::NoAuthority),
+            ("P1^^^&1.2", PatientIdError::NoAuthority),
+            ("P1^^^&1.2&DNS", PatientIdError::NoAuthority),
+            ("P1^^^HIS&1.2&ISO", PatientIdError::Namespace),
+            ("P1^9^^&1.2&ISO", PatientIdError::ExtraComponent),
+            ("P1^^M10^&1.2&ISO", PatientIdError::ExtraComponent),
+            ("P1^^^&1.2&ISO^PI", PatientIdError::ExtraComponent),
+            ("P1^^^&1.x&ISO", PatientIdError::Authority(OidError::Syntax)),
+            ("P1^^^&amp;1.2&amp;ISO", PatientIdError::EscapedTwice),
+            ("P1|2^^^&1.2&ISO", PatientIdError::Escape),
+            ("P1\\X\\^^^&1.2&ISO", PatientIdError::Escape),
+            ("P1\\S^^^&1.2&ISO", PatientIdError::Escape),
+        ] {
+            assert_eq!(bad.parse::<PatientId>(), Err(error), "{bad}");
+        }
+    }
+
+    #[test]
+    fn r_42_27_patient_ids_compare_after_unescaping() {
+        let id = |text: &str| text.parse::<PatientId>().unwrap();
+        assert_eq!(id("P1^^^&1.2&ISO^^^"), id("P1^^^&1.2&ISO"));
+        assert_eq!(id("re\u{301}^^^&1.2&ISO"), id("r\u{e9}^^^&1.2&ISO"));
+        assert_eq!(id("a\\S\\b^^^&1.2&ISO").id(), "a^b");
+        assert_ne!(id("p1^^^&1.2&ISO"), id("P1^^^&1.2&ISO"));
+        assert_ne!(id("P1^^^&1.3&ISO"), id("P1^^^&1.2&ISO"));
     }
 }

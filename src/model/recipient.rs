@@ -71,3 +71,34 @@ impl fmt::Debug for IntendedRecipient {
         f.write_str("IntendedRecipient")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_20_what_an_intended_recipient_is() {
+        for (good, present) in [
+            ("Clinic^^^^^^^^^2.999|^Berger^Max|^^Internet^max@clinic.example", [true, true, true]),
+            ("Clinic", [true, false, false]),
+            ("|^Berger^Max", [false, true, false]),
+            ("||^^Internet^max@clinic.example", [false, false, true]),
+            ("Clinic||", [true, false, false]),
+        ] {
+            let read = good.parse::<IntendedRecipient>().unwrap();
+            assert_eq!(read.to_string(), good);
+            let found = [read.organisation.is_some(), read.person.is_some(), read.telecommunication.is_some()];
+            assert_eq!(found, present, "{good}");
+        }
+        for (bad, error) in [
+            ("", IntendedRecipientError::Nobody),
+            ("||", IntendedRecipientError::Nobody),
+            ("Clinic|^Berger||x", IntendedRecipientError::TooManyParts),
+            ("Clinic^x", IntendedRecipientError::Organisation(XonError::ExtraComponent)),
+            ("|^^Max", IntendedRecipientError::Person(XcnError::Nobody)),
+            ("||x", IntendedRecipientError::Telecommunication(XtnError::NoEquipment)),
+        ] {
+            assert_eq!(bad.parse::<IntendedRecipient>(), Err(error), "{bad}");
+        }
+    }
+}

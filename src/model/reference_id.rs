@@ -99,3 +99,45 @@ impl fmt::Debug for ReferenceId {
         f.write_str("ReferenceId")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_16_what_a_reference_id_is() {
+        for good in [
+            "A-17^^^&2.999&ISO^urn:ihe:iti:xds:2013:accession",
+            "2.999.1^^^^urn:ihe:iti:xds:2013:accession",
+            "A-17^^^HIS^urn:ihe:iti:xds:2013:order",
+            "DS-77^^^&2.999.20.1&ISO^urn:ihe:iti:xds:2013:uniqueId",
+            "2.999.5^^^^urn:ihe:iti:xdw:2013:workflowInstanceId",
+            "1.2.840.5^^^^urn:ihe:iti:xds:2016:studyInstanceUID",
+            "E1^^^&2.999&ISO^urn:ihe:iti:xds:2015:encounterId",
+            "x^^^^local-kind",
+            "x^^^^local-kind^urn:oid:2.999",
+        ] {
+            let read = good.parse::<ReferenceId>().unwrap();
+            assert_eq!(read.to_string(), good);
+            assert_eq!(read.kind(), good.split('^').nth(4).unwrap());
+            assert_eq!(read.id(), good.split('^').next().unwrap());
+        }
+        for (bad, error) in [
+            ("", ReferenceIdError::NoId),
+            ("^^^&2.999&ISO^urn:ihe:iti:xds:2013:order", ReferenceIdError::NoId),
+            ("x^1^^^local-kind", ReferenceIdError::ExtraComponent),
+            ("x^^^^local-kind^urn:oid:2.999^more", ReferenceIdError::ExtraComponent),
+            ("x", ReferenceIdError::NoType),
+            ("x^^^&2.999&ISO", ReferenceIdError::NoType),
+            ("x^^^HIS&2.999&ISO^urn:ihe:iti:xds:2013:order", ReferenceIdError::Authority),
+            ("x^^^^urn:ihe:iti:xds:2013:accession", ReferenceIdError::NoAuthority),
+            ("x^^^^urn:ihe:iti:xds:2013:order", ReferenceIdError::NoAuthority),
+            ("x^^^^urn:ihe:iti:xds:2013:referral", ReferenceIdError::NoAuthority),
+            ("x^^^^urn:ihe:iti:xds:2015:encounterId", ReferenceIdError::NoAuthority),
+            ("x^^^^urn:ihe:iti:xdw:2013:workflowInstanceId", ReferenceIdError::NotOid),
+            ("1.2^^^&2.999&ISO^urn:ihe:iti:xds:2016:studyInstanceUID", ReferenceIdError::NotOid),
+        ] {
+            assert_eq!(bad.parse::<ReferenceId>(), Err(error), "{bad}");
+        }
+    }
+}

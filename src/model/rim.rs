@@ -5,13 +5,19 @@
 //!
 //! Source: ebRIM 3.0 §2; ITI TF-3 §4.2.1.
 
-/// rim:Slot. Names and values keep their order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// rim:Slot. Names and values keep their order. `Debug` prints no value.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Slot {
     /// @name.
     pub name: Box<str>,
     /// The values, in order; empty ones are kept.
     pub values: Vec<Box<str>>,
+}
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Slot({}, {} values)", self.name, self.values.len())
+    }
 }
 
 /// rim:LocalizedString.

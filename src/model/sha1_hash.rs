@@ -67,3 +67,23 @@ impl fmt::Display for Sha1Hash {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_23_a_hash_is_40_digits_in_any_case() {
+        let lower = "6578a94d767f6d4fc1571bc34e0c37e20ee3e684";
+        assert_eq!(lower.parse::<Sha1Hash>(), lower.to_uppercase().parse());
+        assert_eq!(lower.parse::<Sha1Hash>().unwrap().to_string(), lower);
+        for (bad, error) in [
+            ("", Sha1HashError::Syntax),
+            ("6578a94d767f6d4fc1571bc34e0c37e20ee3e68g", Sha1HashError::Syntax),
+            ("ZXipTXZ/bU/BVxvDTgw34g7j5oQ=", Sha1HashError::LooksLikeBase64),
+            (&*"0".repeat(64), Sha1HashError::LooksLikeSha256),
+        ] {
+            assert_eq!(bad.parse::<Sha1Hash>(), Err(error), "{bad}");
+        }
+    }
+}

@@ -6,8 +6,21 @@ use super::{
     AssociationType, AvailabilityStatus, Body, DocumentAvailability, DocumentEntryType, EntryUuid, HomeCommunityId, Oid,
 };
 
+macro_rules! debug_without_values {
+    ($($name:ident),+) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.entry_uuid)
+            }
+        }
+    )+};
+}
+pub(super) use debug_without_values;
+
+debug_without_values!(StoredEntry, StoredSubmissionSet, StoredFolder);
+
 /// An entry with the columns that are laid over its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoredEntry {
     /// entryUUID, also logicalID in the core.
     pub entry_uuid: EntryUuid,
@@ -32,7 +45,7 @@ pub struct StoredEntry {
 }
 
 /// A submission set with the columns that are laid over its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoredSubmissionSet {
     /// entryUUID.
     pub entry_uuid: EntryUuid,
@@ -45,7 +58,7 @@ pub struct StoredSubmissionSet {
 }
 
 /// A folder with the columns that are laid over its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoredFolder {
     /// entryUUID.
     pub entry_uuid: EntryUuid,

@@ -1,9 +1,11 @@
 //! What was sent together.
 
-use super::{Body, Code, Dtm, EntryUuid, HomeCommunityId, Oid, PatientId};
+use super::{Body, Code, Dtm, EntryUuid, HomeCommunityId, Oid, PatientId, stored::debug_without_values};
+
+debug_without_values!(SubmissionSet);
 
 /// A SubmissionSet that passed all rules which need no registry. Source: ITI TF-3 §4.2.3.3.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SubmissionSet {
     /// Its permanent identifier.
     pub entry_uuid: EntryUuid,

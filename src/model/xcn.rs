@@ -68,3 +68,33 @@ impl fmt::Debug for Xcn {
         f.write_str("Xcn")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_17_what_a_person_is() {
+        for good in [
+            "4711^Hofer^Anna^^^Dr^^^&2.999.7.2&ISO",
+            "^Hofer^Anna",
+            "4711",
+            "^software",
+            "^Hofer^Anna^^^",
+            "^Hofer^Anna^^^Dr^MD",
+            "4711^Hofer^^^^^^^&2.999&ISO^L^^^PRN",
+        ] {
+            assert_eq!(good.parse::<Xcn>().unwrap().to_string(), good);
+        }
+        for (bad, error) in [
+            ("", XcnError::Nobody),
+            ("^^Anna", XcnError::Nobody),
+            ("1^Hofer^^^^^^^2.999", XcnError::Authority),
+            ("1^Hofer^^^^^^^HIS&2.999&ISO", XcnError::Authority),
+            ("1^Hofer^^^^^^^&2.999", XcnError::Authority),
+            ("1^Hofer^^^^^^^&x&ISO", XcnError::Authority),
+        ] {
+            assert_eq!(bad.parse::<Xcn>(), Err(error), "{bad}");
+        }
+    }
+}

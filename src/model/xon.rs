@@ -64,3 +64,33 @@ impl fmt::Display for Xon {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_18_what_an_organisation_is() {
+        for good in [
+            "Sample Clinic",
+            "Sample Clinic^^^^^^^^^2.999.7.3",
+            "Sample Clinic^^^^^&2.999&ISO^^^^45",
+            "Sample Clinic^^^^^HIS&2.999&ISO^^^^45",
+            "Sample Clinic^^",
+        ] {
+            assert_eq!(good.parse::<Xon>().unwrap().to_string(), good);
+        }
+        assert_eq!("Sample Clinic^^^^^^^^^2.999.7.3".parse::<Xon>().unwrap().name(), "Sample Clinic");
+        for (bad, error) in [
+            ("", XonError::NoName),
+            ("^^^^^^^^^2.999", XonError::NoName),
+            ("Clinic^L", XonError::ExtraComponent),
+            ("Clinic^^^^^^^^^^x", XonError::ExtraComponent),
+            ("Clinic^^^^^^^^^45", XonError::Authority),
+            ("Clinic^^^^^&2.999&DNS^^^^45", XonError::Authority),
+            ("Clinic^^^^^2.999^^^^45", XonError::Authority),
+        ] {
+            assert_eq!(bad.parse::<Xon>(), Err(error), "{bad}");
+        }
+    }
+}

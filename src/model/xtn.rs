@@ -65,3 +65,31 @@ impl fmt::Debug for Xtn {
         f.write_str("Xtn")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_meta_19_what_an_address_is() {
+        for good in [
+            "^^Internet^anna.hofer@clinic.example",
+            "^NET^Internet^anna.hofer@clinic.example",
+            "^^PH^^31^20^5551234^12",
+            "^PRN^CP^^^^0612345678",
+        ] {
+            assert_eq!(good.parse::<Xtn>().unwrap().to_string(), good);
+        }
+        for (bad, error) in [
+            ("", XtnError::NoEquipment),
+            ("020-5551234", XtnError::NoEquipment),
+            ("^^Internet", XtnError::NoAddress),
+            ("^WPN^Internet^a@b", XtnError::Use),
+            ("^NET^Internet^a@b^^^5", XtnError::ExtraComponent),
+            ("^PRN^PH", XtnError::NoNumber),
+            ("x^PRN^PH^^^^5551234", XtnError::ExtraComponent),
+        ] {
+            assert_eq!(bad.parse::<Xtn>(), Err(error), "{bad}");
+        }
+    }
+}

@@ -1,11 +1,6 @@
 //! Findings as they are gathered.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeSet, HashSet},
-};
-
-use unicode_normalization::{UnicodeNormalization, is_nfc};
+use std::collections::{BTreeSet, HashSet};
 
 use super::Tolerance;
 use crate::model::{Finding, XdsErrorCode};
@@ -70,11 +65,6 @@ pub(super) fn shortened(value: &str) -> String {
     out
 }
 
-/// The form in which texts are compared (R-META-33).
-pub(super) fn nfc(text: &str) -> Cow<'_, str> {
-    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,11 +86,5 @@ mod tests {
             report.metadata("R-42-05", format!("fault {n}"));
         }
         assert_eq!(report.end_stage().unwrap_err().len(), MOST_FINDINGS);
-    }
-
-    #[test]
-    fn r_meta_33_texts_compare_after_nfc() {
-        assert_eq!(nfc("e\u{301}"), "é");
-        assert!(matches!(nfc("é"), Cow::Borrowed(_)));
     }
 }

@@ -55,3 +55,71 @@ fn check_entry(entry: &RegistryObject, mime_type: Option<&str>, label: &str, rep
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate::sample::{document_entry, identifier, member, node, object, submission, submission_set};
+
+    fn found(change: fn(&mut SubmitObjectsRequest)) -> Vec<(XdsErrorCode, String)> {
+        let mut request = submission();
+        change(&mut request);
+        repository(&request).into_iter().map(|f| (f.code, f.context)).collect()
+    }
+
+    #[test]
+    fn r_41_08_what_the_repository_needs() {
+        let cases: [(&str, fn(&mut SubmitObjectsRequest)); 8] = [
+            ("The submission has 0 SubmissionSets, exactly one is required", |r| {
+                r.objects.retain(|o| o.id.as_deref() != Some("SS01"));
+            }),
+            ("The submission has 2 SubmissionSets, exactly one is required", |r| {
+                r.objects.push(submission_set("SS02", "2.999.40.1.9"));
+            }),
+            ("Doc01: missing uniqueId", |r| {
+                object(r, "Doc01").external_identifiers.remove(1);
+            }),
+            ("Doc01: uniqueId 'a\u{fffd}b' is refused: a uniqueId has no control characters", |r| {
+                object(r, "Doc01").external_identifiers[1] = identifier("Doc01", v::DE_UNIQUE_ID, "a\u{1}b");
+            }),
+            ("Doc01: missing mimeType", |r| {
+                object(r, "Doc01").kind = RimKind::ExtrinsicObject { mime_type: None };
+            }),
+            ("Doc01: mimeType 'pdf' is refused: a mimeType is type/subtype such as application/pdf", |r| {
+                object(r, "Doc01").kind = RimKind::ExtrinsicObject { mime_type: Some("pdf".into()) };
+            }),
+            ("(no id): missing entryUUID (the attribute id)", |r| object(r, "Doc01").id = None),
+            (
+                "urn:uuid:1: entryUUID (the attribute id) 'urn:uuid:1' is refused: an entryUUID is urn:uuid: and a UUID \
+                 of 8-4-4-4-12 hexadecimal digits",
+                |r| object(r, "Doc01").id = Some("urn:uuid:1".into()),
+            ),
+        ];
+        for (context, change) in cases {
+            assert_eq!(found(change), [(XdsErrorCode::RepositoryMetadataError, context.to_owned())]);
+        }
+    }
+
+    #[test]
+    fn r_41_08_a_unique_id_twice_in_one_message() {
+        let found = found(|r| {
+            r.objects.push(document_entry("Doc02", "2.999.20.1^DS-77"));
+            r.objects.push(member("new", "SS01", "Doc02", Some("Original")));
+        });
+        let context = "uniqueId '2.999.20.1^DS-77' is used by Doc01 and by Doc02".to_owned();
+        assert_eq!(found, [(XdsErrorCode::RepositoryDuplicateUniqueIdInMessage, context)]);
+    }
+
+    #[test]
+    fn r_41_08_all_else_is_left_to_the_registry() {
+        let found = found(|r| {
+            let mark = object(r, "SS01").classifications.remove(0);
+            assert_eq!(mark.classification_node, node("SS01", v::SUBMISSION_SET_NODE).classification_node);
+            r.classifications.push(mark);
+            object(r, "Doc01").slots.clear();
+            object(r, "Doc01").classifications.clear();
+            r.objects.retain(|o| !matches!(o.kind, RimKind::Association { .. }));
+        });
+        assert!(found.is_empty(), "{found:?}");
+    }
+}

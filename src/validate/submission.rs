@@ -22,9 +22,9 @@ use self::{
 };
 use super::{
     Rules, Tolerance,
-    report::{Report, nfc, shown},
+    report::{Report, shown},
 };
-use crate::model::{BodyEncoder, EntryUuid, Finding, Submission, XdsErrorCode, rim::SubmitObjectsRequest};
+use crate::model::{BodyEncoder, EntryUuid, Finding, Submission, XdsErrorCode, nfc, rim::SubmitObjectsRequest};
 
 pub(super) use self::structure::is_marked;
 

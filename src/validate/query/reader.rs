@@ -12,11 +12,11 @@ use super::{
 use crate::{
     model::{
         AssociationType, AvailabilityStatus, CodeValue, DocumentAvailability, DocumentEntryType, Dtm, EntryUuid,
-        XdsErrorCode, rim::Slot, stored_query::LikePattern,
+        XdsErrorCode, nfc, rim::Slot, stored_query::LikePattern,
     },
     validate::{
         QueryRules, Tolerance,
-        report::{Report, nfc, shown},
+        report::{Report, shown},
     },
 };
 

@@ -2,7 +2,7 @@
 //!
 //! Source: ITI TF-2 §3.18.4.1.2.3.5 (R-18-05, R-18-06, R-18-09).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use crate::validate::Tolerance;
 
@@ -17,11 +17,17 @@ pub(super) enum Notation {
     Bare,
 }
 
-/// One item of a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One item of a value. `Debug` prints no text: it may name a patient.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Item {
     pub(super) text: String,
     pub(super) notation: Notation,
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Item({:?})", self.notation)
+    }
 }
 
 /// One rim:Value, read.

@@ -7,13 +7,13 @@ use std::{fmt::Display, str::FromStr};
 use super::structure::Draft;
 use crate::{
     model::{
-        Code, CodeValue, HomeCommunityId, PatientId, PatientIdError,
+        Code, CodeValue, HomeCommunityId, PatientId, PatientIdError, nfc,
         rim::{Classification, LocalizedString, RegistryObject, Slot},
         vocabulary as v,
     },
     validate::{
         Rules, Tolerance,
-        report::{Report, nfc, shown},
+        report::{Report, shown},
     },
 };
 

@@ -6,12 +6,9 @@ use super::{attributes::Attributes, structure::Draft};
 use crate::{
     model::{
         Body, DocumentAvailability, DocumentEntry, DocumentEntryType, DocumentUniqueId, Dtm, EntryUuid, LanguageTag,
-        MediaType, ReferenceId, Sha1Hash, SourcePatientInfo, Xcn, rim::RimKind, vocabulary as v,
+        MediaType, ReferenceId, Sha1Hash, SourcePatientInfo, Xcn, nfc, rim::RimKind, vocabulary as v,
     },
-    validate::{
-        Rules, Tolerance,
-        report::{Report, nfc},
-    },
+    validate::{Rules, Tolerance, report::Report},
 };
 
 /// Longest title of a DocumentEntry (R-META-27).

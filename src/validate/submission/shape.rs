@@ -28,7 +28,7 @@ use Multiplicity::{Many, One};
 
 /// What an object of one kind may be made of.
 pub(super) struct Shape {
-    /// Name of the kind, for messages.
+    /// Name of the kind with its article, for messages.
     name: &'static str,
     slots: &'static [&'static str],
     classifications: &'static [(&'static str, &'static str, Multiplicity)],
@@ -39,7 +39,7 @@ pub(super) struct Shape {
 
 /// DocumentEntry.
 pub(super) const DOCUMENT_ENTRY: Shape = Shape {
-    name: "DocumentEntry",
+    name: "a DocumentEntry",
     slots: &[
         v::SLOT_CREATION_TIME,
         v::SLOT_HASH,
@@ -72,7 +72,7 @@ pub(super) const DOCUMENT_ENTRY: Shape = Shape {
 
 /// SubmissionSet.
 pub(super) const SUBMISSION_SET: Shape = Shape {
-    name: "SubmissionSet",
+    name: "a SubmissionSet",
     slots: &[v::SLOT_SUBMISSION_TIME, v::SLOT_INTENDED_RECIPIENT],
     classifications: &[(v::SS_AUTHOR, "author", Many), (v::SS_CONTENT_TYPE_CODE, "contentTypeCode", One)],
     identifiers: &[(v::SS_PATIENT_ID, "patientId"), (v::SS_SOURCE_ID, "sourceId"), (v::SS_UNIQUE_ID, "uniqueId")],
@@ -82,7 +82,7 @@ pub(super) const SUBMISSION_SET: Shape = Shape {
 
 /// Folder.
 pub(super) const FOLDER: Shape = Shape {
-    name: "Folder",
+    name: "a Folder",
     slots: &[v::SLOT_LAST_UPDATE_TIME],
     classifications: &[(v::FD_CODE_LIST, "codeList", Many)],
     identifiers: &[(v::FD_PATIENT_ID, "patientId"), (v::FD_UNIQUE_ID, "uniqueId")],
@@ -92,7 +92,7 @@ pub(super) const FOLDER: Shape = Shape {
 
 /// Association.
 pub(super) const ASSOCIATION: Shape = Shape {
-    name: "Association",
+    name: "an Association",
     slots: &[v::SLOT_SUBMISSION_SET_STATUS],
     classifications: &[(v::ASSOCIATION_DOCUMENTATION, "documentation", One)],
     identifiers: &[],
@@ -130,7 +130,7 @@ impl Shape {
             }
             if !self.slots.contains(&&**name) && !is_extra_metadata(name) && !rules.allowed_slots.contains(name) {
                 let context = format!(
-                    "{label}: a {} has no slot {}; extra metadata have a URN as name, not beginning with urn:ihe:",
+                    "{label}: {} has no slot {}; extra metadata have a URN as name, not beginning with urn:ihe:",
                     self.name,
                     shown(name)
                 );
@@ -167,7 +167,7 @@ impl Shape {
                 (Some(scheme), None) => match self.classifications.iter().find(|c| same_urn(c.0, scheme)) {
                     None => report.metadata(
                         "R-42-07",
-                        format!("{label}: a {} has no classificationScheme {}", self.name, shown(scheme)),
+                        format!("{label}: {} has no classificationScheme {}", self.name, shown(scheme)),
                     ),
                     Some((known, attribute, multiplicity)) => {
                         classification.classification_scheme = Some((*known).into());
@@ -182,7 +182,7 @@ impl Shape {
                     format!("{label}: limitedMetadata is for media and XDR; a registry needs the whole metadata"),
                 ),
                 (None, Some(node)) => report
-                    .metadata("R-42-07", format!("{label}: a {} has no classificationNode {}", self.name, shown(node))),
+                    .metadata("R-42-07", format!("{label}: {} has no classificationNode {}", self.name, shown(node))),
                 (None, None) => report.metadata(
                     "R-42-07",
                     format!("{label}: a Classification has neither classificationScheme nor classificationNode"),
@@ -211,7 +211,7 @@ impl Shape {
             match self.identifiers.iter().find(|known| same_urn(known.0, scheme)) {
                 None => report.metadata(
                     "R-42-07",
-                    format!("{label}: a {} has no identificationScheme {}", self.name, shown(scheme)),
+                    format!("{label}: {} has no identificationScheme {}", self.name, shown(scheme)),
                 ),
                 Some((known, attribute)) => {
                     identifier.identification_scheme = (*known).into();
