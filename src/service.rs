@@ -2,4 +2,13 @@
 //!
 //! Uses `client`, `store`, `validate`, `security` and `model`. SOAP, HTTP and the kind of database are unknown here.
 
+mod error;
+mod habits;
 pub mod jobs;
+pub mod registry;
+pub mod repository;
+
+pub use error::{Actor, ServiceError};
+use habits::Habits;
+pub use registry::{Registry, RegistrySettings};
+pub use repository::{Repository, RepositorySettings};

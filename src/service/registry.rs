@@ -1,0 +1,76 @@
+//! Registry actor: registers submissions and answers stored queries.
+//!
+//! Rules that need the registry's contents (uniqueIds in use, unknown patients, replaced entries) are checked here,
+//! inside the write transaction; all others in `validate`.
+//!
+//! Source: ITI TF-1 §10, ITI TF-2 §3.18 and §3.42.
+
+mod associations;
+mod effects;
+mod patients;
+mod register;
+mod stored_query;
+mod unique_ids;
+
+use std::sync::Arc;
+
+use crate::{
+    model::{BodyEncoder, HomeCommunityId},
+    service::Habits,
+    store::{Store, UnknownPatients},
+    validate::{QueryRules, Rules},
+};
+
+/// What a registry may be told by configuration.
+#[derive(Clone, Debug)]
+pub struct RegistrySettings {
+    /// Rules for submitted metadata.
+    pub rules: Rules,
+    /// Rules for query parameters.
+    pub query_rules: QueryRules,
+    /// What to do with a patient nobody announced (R-42-26).
+    pub unknown_patients: UnknownPatients,
+    /// homeCommunityId written in answers instead of what was submitted (R-META-34).
+    pub home_community_id: Option<HomeCommunityId>,
+    /// Most objects in a LeafClass answer (R-18-53).
+    pub leaf_class_limit: usize,
+    /// Most objects in an ObjectRef answer (R-18-53).
+    pub object_ref_limit: usize,
+    /// Accept an addendum to a transformation, as many registries do (R-ASC-12).
+    pub allow_append_to_transformation: bool,
+}
+
+impl Default for RegistrySettings {
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            query_rules: QueryRules::default(),
+            unknown_patients: UnknownPatients::Create,
+            home_community_id: None,
+            leaf_class_limit: 1000,
+            object_ref_limit: 100_000,
+            allow_append_to_transformation: false,
+        }
+    }
+}
+
+/// The Document Registry.
+#[derive(Clone)]
+pub struct Registry {
+    store: Store,
+    settings: Arc<RegistrySettings>,
+    encode: BodyEncoder,
+    habits: Arc<Habits>,
+}
+
+impl Registry {
+    /// A registry over this store.
+    pub fn new(store: Store, settings: RegistrySettings, encode: BodyEncoder) -> Self {
+        Self { store, settings: Arc::new(settings), encode, habits: Arc::default() }
+    }
+
+    /// What it was told by configuration.
+    pub fn settings(&self) -> &RegistrySettings {
+        &self.settings
+    }
+}

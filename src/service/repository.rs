@@ -1,0 +1,74 @@
+//! Repository actor: keeps documents, registers what it was given, and gives documents back.
+//!
+//! Source: ITI TF-1 §10, ITI TF-2 §3.41 and §3.43.
+
+mod complete;
+mod provide_and_register;
+mod retrieve;
+
+use std::sync::Arc;
+
+pub use complete::SubmittedDocument;
+pub(in crate::service) use provide_and_register::differing;
+pub use retrieve::{RetrievedDocument, Retrieval};
+
+use super::Registry;
+use crate::{
+    client::RemoteRegistry,
+    model::{HomeCommunityId, Oid},
+    store::{
+        Store,
+        documents::{DocumentError, DocumentStore, Incoming},
+    },
+};
+
+/// What a repository may be told by configuration.
+#[derive(Clone, Debug)]
+pub struct RepositorySettings {
+    /// repositoryUniqueId of everything kept here.
+    pub repository_unique_id: Oid,
+    /// homeCommunityId; a request that names another community is refused (R-43-08).
+    pub home_community_id: Option<HomeCommunityId>,
+    /// How long a document may stay without metadata before the sweep takes it, in milliseconds.
+    pub pending_lease_ms: i64,
+    /// Most documents in one ITI-43 request (S-IN-28).
+    pub document_request_limit: usize,
+}
+
+/// Where metadata are registered.
+#[derive(Clone)]
+pub enum RegistryLink {
+    /// In this process, in the transaction that keeps the documents.
+    Local(Registry),
+    /// Elsewhere, by ITI-42.
+    Remote(Arc<RemoteRegistry>),
+}
+
+/// The Document Repository.
+#[derive(Clone)]
+pub struct Repository {
+    store: Store,
+    documents: DocumentStore,
+    registry: RegistryLink,
+    settings: Arc<RepositorySettings>,
+}
+
+impl Repository {
+    /// A repository over this store that registers there.
+    pub fn new(
+        store: Store,
+        documents: DocumentStore,
+        registry: RegistryLink,
+        settings: RepositorySettings,
+    ) -> Self {
+        Self { store, documents, registry, settings: Arc::new(settings) }
+    }
+
+    /// A place for the bytes of one document while they arrive.
+    ///
+    /// # Errors
+    /// When the document store cannot take any.
+    pub fn receive(&self) -> Result<Incoming, DocumentError> {
+        self.documents.receive()
+    }
+}
