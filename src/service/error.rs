@@ -43,15 +43,15 @@ impl ServiceError {
         let trouble = match &self {
             Self::Refused(findings) => return RegistryResponse::failure(findings.clone()),
             Self::Store(StoreError::Busy { .. } | StoreError::Conflict { .. }) => Trouble::Busy,
-            Self::Store(StoreError::OutOfResources { .. }) | Self::Documents(DocumentError::OutOfResources) => Trouble::Full,
+            Self::Store(StoreError::OutOfResources { .. }) | Self::Documents(DocumentError::OutOfResources) => {
+                Trouble::Full
+            }
             Self::Store(_) | Self::Documents(_) => Trouble::Internal,
         };
         let (code, rule, text) = match (trouble, actor) {
             (Trouble::Busy, Actor::Registry) => (XdsErrorCode::RegistryBusy, "R-42-41", "busy, try again later"),
             (Trouble::Busy, Actor::Repository) => (XdsErrorCode::RepositoryBusy, "R-41-19", "busy, try again later"),
-            (Trouble::Full, Actor::Registry) => {
-                (XdsErrorCode::RegistryOutOfResources, "R-42-41", "storage is full")
-            }
+            (Trouble::Full, Actor::Registry) => (XdsErrorCode::RegistryOutOfResources, "R-42-41", "storage is full"),
             (Trouble::Full, Actor::Repository) => {
                 (XdsErrorCode::RepositoryOutOfResources, "R-41-19", "storage is full")
             }

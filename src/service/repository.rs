@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use complete::SubmittedDocument;
 pub(in crate::service) use provide_and_register::differing;
-pub use retrieve::{RetrievedDocument, Retrieval};
+pub use retrieve::{Retrieval, RetrievedDocument};
 
 use super::Registry;
 use crate::{
@@ -55,12 +55,7 @@ pub struct Repository {
 
 impl Repository {
     /// A repository over this store that registers there.
-    pub fn new(
-        store: Store,
-        documents: DocumentStore,
-        registry: RegistryLink,
-        settings: RepositorySettings,
-    ) -> Self {
+    pub fn new(store: Store, documents: DocumentStore, registry: RegistryLink, settings: RepositorySettings) -> Self {
         Self { store, documents, registry, settings: Arc::new(settings) }
     }
 

@@ -7,9 +7,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{RegistrySettings, patients::Admitted};
+use super::RegistrySettings;
 use crate::{
-    model::{Association, AssociationType, AvailabilityStatus, DocumentEntryType, EntryUuid, Finding, Submission, SubmissionSetStatus, XdsErrorCode},
+    model::{
+        Association, AssociationType, AvailabilityStatus, DocumentEntryType, EntryUuid, Finding, Submission,
+        SubmissionSetStatus, XdsErrorCode,
+    },
     service::ServiceError,
     store::{ObjectKind, ResolvedObject, Tx},
 };
@@ -56,19 +59,14 @@ pub(super) async fn resolve(
     for association in &submission.associations {
         for (name, id) in [("sourceObject", association.source), ("targetObject", association.target)] {
             if !inside.contains_key(&id) && !outside.contains_key(&id) {
-                let context = format!(
-                    "{}: {name} {id} is neither in the submission nor in the registry",
-                    association.entry_uuid
-                );
+                let context =
+                    format!("{}: {name} {id} is neither in the submission nor in the registry", association.entry_uuid);
                 findings.push(Finding::error(XdsErrorCode::UnresolvedReference, "R-ASC-06", context));
             }
         }
     }
     refuse(findings)?;
-    let mut keys: Vec<i64> = outside.values().map(|o| o.patient_key).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    tx.lock_patient_keys(&keys).await?;
+    tx.lock_patient_keys(outside.values().map(|o| o.patient_key)).await?;
     Ok(tx.resolve(&wanted).await?)
 }
 
@@ -93,11 +91,11 @@ fn inside(submission: &Submission, survivor_key: i64) -> HashMap<EntryUuid, End>
 pub(super) async fn check(
     tx: &mut Tx,
     submission: &Submission,
-    patient: &Admitted,
+    survivor_key: i64,
     outside: &Outside,
     settings: &RegistrySettings,
 ) -> Result<(), ServiceError> {
-    let mut ends = inside(submission, patient.survivor_key);
+    let mut ends = inside(submission, survivor_key);
     ends.extend(outside.iter().map(|(id, object)| {
         let end = End {
             kind: object.kind,
@@ -246,12 +244,8 @@ impl Checks<'_> {
 
     /// An addendum belongs to the original, not to its transformation (R-ASC-12).
     async fn refuse_addenda_to_transformations(&self, tx: &mut Tx) -> Result<(), ServiceError> {
-        let addenda: Vec<&Association> = self
-            .submission
-            .associations
-            .iter()
-            .filter(|a| a.association_type == AssociationType::Append)
-            .collect();
+        let addenda: Vec<&Association> =
+            self.submission.associations.iter().filter(|a| a.association_type == AssociationType::Append).collect();
         if addenda.is_empty() {
             return Ok(());
         }
@@ -268,7 +262,9 @@ impl Checks<'_> {
             addenda
                 .into_iter()
                 .filter(|a| transformations.contains(&a.target))
-                .filter_map(|a| metadata_error(a, "R-ASC-12", "targetObject is a transformation; append to its original"))
+                .filter_map(|a| {
+                    metadata_error(a, "R-ASC-12", "targetObject is a transformation; append to its original")
+                })
                 .collect(),
         )
     }

@@ -4,9 +4,12 @@
 
 use std::collections::HashSet;
 
-use super::{associations::Outside, patients::Admitted};
+use super::associations::Outside;
 use crate::{
-    model::{Association, AssociationType, BodyEncoder, EntryUuid, Finding, RequestContext, Submission, XdsErrorCode, rim, vocabulary},
+    model::{
+        Association, AssociationType, BodyEncoder, EntryUuid, Finding, RequestContext, Submission, XdsErrorCode, rim,
+        vocabulary,
+    },
     service::ServiceError,
     store::{ObjectKind, Tx},
 };
@@ -33,7 +36,7 @@ impl Effects {
         &mut self,
         tx: &mut Tx,
         submission: &Submission,
-        patient: &Admitted,
+        survivor_key: i64,
         outside: &Outside,
     ) -> Result<(), ServiceError> {
         for association in &submission.associations {
@@ -50,7 +53,7 @@ impl Effects {
         self.deprecate_cascade(tx, replacements.iter().map(|a| a.target).collect()).await?;
         let mut findings = Vec::new();
         for replacement in replacements {
-            findings.extend(self.join_folders(tx, submission, patient, replacement).await?);
+            findings.extend(self.join_folders(tx, submission, survivor_key, replacement).await?);
         }
         if findings.is_empty() { Ok(()) } else { Err(ServiceError::Refused(findings)) }
     }
@@ -66,9 +69,8 @@ impl Effects {
         let mut seen: HashSet<EntryUuid> = replaced.iter().copied().collect();
         let mut next = replaced;
         while !next.is_empty() {
-            let dependents = tx
-                .association_sources(&next, &[AssociationType::Transform, AssociationType::Append])
-                .await?;
+            let dependents =
+                tx.association_sources(&next, &[AssociationType::Transform, AssociationType::Append]).await?;
             self.deprecated.append(&mut next);
             next = dependents.into_iter().map(|row| row.source).filter(|source| seen.insert(*source)).collect();
         }
@@ -80,12 +82,12 @@ impl Effects {
         &mut self,
         tx: &mut Tx,
         submission: &Submission,
-        patient: &Admitted,
+        survivor_key: i64,
         replacement: &Association,
     ) -> Result<Vec<Finding>, ServiceError> {
         let mut findings = Vec::new();
         for folder in tx.folders_holding(&replacement.target).await? {
-            if folder.survivor_key != patient.survivor_key {
+            if folder.survivor_key != survivor_key {
                 let context = format!(
                     "{}: a Folder that holds the replaced document belongs to another patient",
                     replacement.entry_uuid

@@ -2,6 +2,8 @@
 //!
 //! Source: ITI TF-2 §3.42.4.1.3.3 (R-42-25 to R-42-27).
 
+use std::collections::HashMap;
+
 use crate::{
     model::{Finding, PatientId, Submission, XdsErrorCode},
     service::ServiceError,
@@ -9,10 +11,10 @@ use crate::{
 };
 
 /// The patient of a submission.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Admitted {
-    /// Key under which its objects are kept.
-    pub key: i64,
+    /// Keys under which its objects are kept; one, unless identities were merged.
+    pub keys: HashMap<PatientId, i64>,
     /// Key of the identity that survived all merges, for comparing.
     pub survivor_key: i64,
 }
@@ -64,7 +66,10 @@ pub(super) async fn admit(
         }
     }
     match known(set_patient) {
-        Some(row) if findings.is_empty() => Ok(Admitted { key: row.patient_key, survivor_key: row.survivor_key }),
+        Some(row) if findings.is_empty() => {
+            let keys = distinct.iter().zip(&rows).filter_map(|(id, row)| Some((id.clone(), (*row)?.patient_key)));
+            Ok(Admitted { keys: keys.collect(), survivor_key: row.survivor_key })
+        }
         _ => Err(ServiceError::Refused(findings)),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Registry, RegistrySettings, associations, effects::Effects, patients, unique_ids};
 use crate::{
-    model::{Association, BodyEncoder, Finding, RegistryResponse, RequestContext, ResponseStatus, Submission, rim},
+    model::{BodyEncoder, Finding, RegistryResponse, RequestContext, ResponseStatus, Submission, rim},
     service::{Actor, ServiceError},
     store::{DocumentState, NewDocument, RowKeys, Tx},
     validate,
@@ -35,7 +35,7 @@ impl Registry {
             .map_err(ServiceError::Refused)?;
         self.habits.note(&ctx.caller, &checked.tolerated);
         let warnings = checked.submission.warnings.clone();
-        let first_row_id = self.store.row_ids(object_count(&checked.submission)).await?;
+        let first_row_id = self.store.row_ids(RowKeys::count(&checked.submission)).await?;
         let registration = Arc::new(Registration {
             submission: checked.submission,
             unresolved: checked.references,
@@ -55,10 +55,6 @@ impl Registry {
     }
 }
 
-fn object_count(submission: &Submission) -> usize {
-    1 + submission.document_entries.len() + submission.folders.len() + submission.associations.len()
-}
-
 /// Everything that the write transaction needs; may run more than once, on PostgreSQL.
 struct Registration {
     submission: Submission,
@@ -75,61 +71,51 @@ impl Registration {
     /// Stages 5 to 9. Each stops the submission with all that it found.
     async fn run(&self, tx: &mut Tx) -> Result<(), ServiceError> {
         let now_ms = self.ctx.now.as_millisecond();
-        let patients = patients::admit(tx, &self.submission, self.settings.unknown_patients, now_ms).await?;
-        unique_ids::claim(tx, &self.submission, &patients, self.first_row_id).await?;
-        self.keep_documents(tx, &patients).await?;
+        let patient = patients::admit(tx, &self.submission, self.settings.unknown_patients, now_ms).await?;
+        let keys = RowKeys {
+            first_row_id: self.first_row_id,
+            patients: patient.keys,
+            owner_org_key: self.ctx.caller.organisation_key,
+            source_node_key: self.ctx.caller.node_key,
+            registered_ms: now_ms,
+            last_update_time: self.ctx.now_dtm(),
+        };
+        unique_ids::claim(tx, &self.submission, &keys).await?;
+        self.keep_documents(tx, &keys).await?;
         let outside = associations::resolve(tx, &self.submission, &self.unresolved).await?;
-        associations::check(tx, &self.submission, &patients, &outside, &self.settings).await?;
+        associations::check(tx, &self.submission, patient.survivor_key, &outside, &self.settings).await?;
         let mut effects = Effects::new(self.ctx.clone(), self.encode);
-        effects.collect(tx, &self.submission, &patients, &outside).await?;
-        self.keep(tx, patients, effects).await
+        effects.collect(tx, &self.submission, patient.survivor_key, &outside).await?;
+        self.keep(tx, &keys, effects).await
     }
 
-    async fn keep_documents(&self, tx: &mut Tx, patients: &patients::Admitted) -> Result<(), ServiceError> {
+    async fn keep_documents(&self, tx: &mut Tx, keys: &RowKeys) -> Result<(), ServiceError> {
         if self.documents.is_empty() {
             return Ok(());
         }
+        let entries = &self.submission.document_entries;
         let documents: Vec<NewDocument> = self
             .documents
             .iter()
-            .cloned()
-            .map(|document| {
-                let entry = self.submission.document_entries.iter().find(|e| e.unique_id == document.unique_id);
-                NewDocument {
-                    patient_key: patients.key,
-                    entry_uuid: entry.map(|e| e.entry_uuid),
-                    ..document
-                }
+            .filter_map(|document| {
+                let entry = entries.iter().find(|entry| entry.unique_id == document.unique_id)?;
+                let patient_key = *keys.patients.get(&entry.patient_id)?;
+                Some(NewDocument { patient_key, entry_uuid: Some(entry.entry_uuid), ..document.clone() })
             })
             .collect();
-        let now_ms = self.ctx.now.as_millisecond();
-        let held = tx.keep_documents(&documents, DocumentState::Confirmed, now_ms).await?;
+        let held = tx.keep_documents(&documents, DocumentState::Confirmed, keys.registered_ms).await?;
         let findings = crate::service::repository::differing(&documents, &held);
         if findings.is_empty() { Ok(()) } else { Err(ServiceError::Refused(findings)) }
     }
 
-    async fn keep(&self, tx: &mut Tx, patients: patients::Admitted, effects: Effects) -> Result<(), ServiceError> {
-        let last_update_time = self.ctx.now_dtm();
-        let keys = RowKeys {
-            first_row_id: self.first_row_id,
-            patient_key: patients.key,
-            owner_org_key: self.ctx.caller.organisation_key,
-            source_node_key: self.ctx.caller.node_key,
-            registered_ms: self.ctx.now.as_millisecond(),
-            last_update_time: last_update_time.clone(),
-        };
-        tx.insert_submission(&self.submission, &keys).await?;
-        let Effects { deprecated, touched_folders, generated, .. } = effects;
-        if !deprecated.is_empty() {
-            tx.deprecate(&deprecated).await?;
+    async fn keep(&self, tx: &mut Tx, keys: &RowKeys, effects: Effects) -> Result<(), ServiceError> {
+        tx.insert_submission(&self.submission, keys).await?;
+        if !effects.deprecated.is_empty() {
+            tx.deprecate(&effects.deprecated).await?;
         }
-        if !generated.is_empty() {
-            let generated: Vec<Association> = generated;
-            let first_row_id = tx.row_ids(generated.len()).await?;
-            tx.insert_associations(&generated, &RowKeys { first_row_id, ..keys }).await?;
-        }
-        if !touched_folders.is_empty() {
-            tx.touch_folders(&touched_folders, &last_update_time).await?;
+        tx.insert_generated(&effects.generated, &self.submission, keys).await?;
+        if !effects.touched_folders.is_empty() {
+            tx.touch_folders(&effects.touched_folders, &keys.last_update_time).await?;
         }
         Ok(())
     }

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     client::{RegisterOutcome, RemoteRegistry},
-    model::{DocumentUniqueId, Finding, RegistryResponse, RequestContext, ResponseStatus, XdsErrorCode, rim::SubmitObjectsRequest},
+    model::{
+        DocumentUniqueId, Finding, RegistryResponse, RequestContext, ResponseStatus, XdsErrorCode,
+        rim::SubmitObjectsRequest,
+    },
     service::{Actor, ServiceError},
     store::{DocumentRow, DocumentState, NewDocument, documents::Received},
     validate,

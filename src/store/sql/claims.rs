@@ -130,6 +130,19 @@ impl NewClaim {
         Self { hash: hash.map(|hash| hash.to_string()), size_bytes, ..self }
     }
 
+    /// The identifier, as it is told to people.
+    pub fn identifier(&self) -> String {
+        match (self.kind, <[u8; 16]>::try_from(self.value.as_slice())) {
+            (ClaimKind::EntryUuid(_), Ok(bytes)) => EntryUuid::from_bytes(bytes).to_string(),
+            _ => String::from_utf8_lossy(&self.value).into_owned(),
+        }
+    }
+
+    /// Whether it is the claim of this uniqueId.
+    pub fn names(&self, unique_id: &str) -> bool {
+        nfc(unique_id).as_bytes() == self.value
+    }
+
     /// What is claimed.
     pub fn kind(&self) -> ClaimKind {
         self.kind

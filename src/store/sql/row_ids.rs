@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
 
-use super::{Store, Tx, args, statements};
+use super::{Store, args, statements};
 use crate::store::StoreError;
 
 statements! {
@@ -51,17 +51,5 @@ impl RowIds {
         }
         block.start += wanted;
         Some(first)
-    }
-}
-
-impl Tx {
-    /// Reserves `count` row ids within this transaction, for rows whose number shows only while it runs.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub async fn row_ids(&mut self, count: usize) -> Result<i64, StoreError> {
-        let count = i64::try_from(count).map_err(|_| StoreError::Corrupt { what: "row ids" })?;
-        let (end,) = self.fetch_one::<(i64,)>(&RESERVE_ROW_IDS, args![count]).await?;
-        Ok(end - count)
     }
 }
