@@ -12,7 +12,10 @@ mod error;
 mod files;
 mod hashing;
 mod incoming;
+mod intake;
 mod reader;
+#[cfg(feature = "s3")]
+mod s3;
 mod sweep;
 mod temporary;
 #[cfg(test)]
@@ -25,9 +28,12 @@ pub use blob_id::{BlobId, BlobIdError};
 pub use error::DocumentError;
 pub use incoming::{Incoming, Received};
 pub use reader::DocumentReader;
-pub use sweep::{Extent, QUARANTINE_MS, SweepError, Swept, sweep};
+#[cfg(feature = "s3")]
+pub use s3::{S3Settings, S3Store};
+pub use sweep::{Extent, SweepError, SweepTimes, Swept, sweep};
 
 use files::FileStore;
+use incoming::Target;
 
 /// How much is read, hashed and written at a time.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -40,6 +46,9 @@ pub enum DocumentSettings {
         /// The folder, made if it is not there.
         folder: PathBuf,
     },
+    /// In a bucket.
+    #[cfg(feature = "s3")]
+    S3(S3Settings),
 }
 
 /// The store of document bytes; cheap to clone.
@@ -47,6 +56,9 @@ pub enum DocumentSettings {
 pub enum DocumentStore {
     /// Sharded folders.
     Files(FileStore),
+    /// Objects in a bucket.
+    #[cfg(feature = "s3")]
+    S3(S3Store),
 }
 
 impl DocumentStore {
@@ -57,6 +69,8 @@ impl DocumentStore {
     pub fn open(settings: &DocumentSettings) -> Result<Self, DocumentError> {
         match settings {
             DocumentSettings::Files { folder } => FileStore::open(folder).map(Self::Files),
+            #[cfg(feature = "s3")]
+            DocumentSettings::S3(settings) => S3Store::open(settings).map(Self::S3),
         }
     }
 
@@ -66,7 +80,15 @@ impl DocumentStore {
     /// When the system gives no random octets.
     pub fn receive(&self) -> Result<Incoming, DocumentError> {
         match self {
-            Self::Files(files) => files.receive(),
+            Self::Files(files) => {
+                let blob = files.intake().draw()?;
+                Ok(Incoming::new(Target::Files(files.clone()), blob))
+            }
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => {
+                let blob = bucket.intake.draw()?;
+                Ok(Incoming::new(Target::Bucket(bucket.clone(), bucket.upload(&blob)), blob))
+            }
         }
     }
 
@@ -80,6 +102,8 @@ impl DocumentStore {
     pub async fn place(&self, documents: Vec<Received>) -> Result<(), DocumentError> {
         match self {
             Self::Files(files) => files.place(documents).await,
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.place(documents).await,
         }
     }
 
@@ -98,6 +122,8 @@ impl DocumentStore {
     pub async fn read_all(&self, documents: Vec<(BlobId, u64)>) -> Vec<Result<DocumentReader, DocumentError>> {
         match self {
             Self::Files(files) => files.read_all(documents).await,
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.read_all(documents).await,
         }
     }
 }

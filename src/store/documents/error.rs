@@ -22,6 +22,10 @@ pub enum DocumentError {
     /// The disk or the network refused.
     #[error("the document store failed: {0}")]
     Io(io::Error),
+    /// The object store refused or cannot be reached; the source says more, with the address.
+    #[cfg(feature = "s3")]
+    #[error("the object store failed")]
+    Bucket(#[source] Box<object_store::Error>),
     /// The work was given up because the server stops, or because an earlier block failed.
     #[error("the document was given up")]
     Aborted,

@@ -5,23 +5,16 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bytes::Bytes;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_blocking,
+use tokio::task::spawn_blocking;
+
+use super::{
+    BlobId, DocumentError, DocumentReader, Received, incoming::Held, intake::Intake, reader::FileReader,
+    temporary::TemporaryFile,
 };
-
-use super::{BlobId, DocumentError, DocumentReader, Incoming, Received, reader::FileReader, temporary::TemporaryFile};
-
-/// Documents in one shard before the next is drawn.
-const SHARD_DOCUMENTS: u32 = 500;
-/// Memory for small documents that wait to be placed, over all requests; beyond it they go through files.
-const SMALL_ROOM_BYTES: usize = 4 << 20;
 
 /// Documents as files. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,18 +25,9 @@ pub struct FileStore {
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
-    /// The shard that new documents go to, and how many more.
-    shard: Mutex<([u8; 2], u32)>,
     /// Shards whose folder is known to be durable in its parent.
     durable: Mutex<HashSet<[u8; 2]>>,
-    small: Arc<Semaphore>,
-}
-
-/// Where a received document waits.
-#[derive(Debug)]
-pub(super) enum Held {
-    Memory { bytes: Bytes, room: OwnedSemaphorePermit },
-    File(TemporaryFile),
+    intake: Intake,
 }
 
 impl FileStore {
@@ -53,35 +37,12 @@ impl FileStore {
         if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             sync_folder(parent)?;
         }
-        let inner = Inner {
-            folder: folder.to_owned(),
-            shard: Mutex::new(([0; 2], 0)),
-            durable: Mutex::new(HashSet::new()),
-            small: Arc::new(Semaphore::new(SMALL_ROOM_BYTES)),
-        };
+        let inner = Inner { folder: folder.to_owned(), durable: Mutex::new(HashSet::new()), intake: Intake::new() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    pub(super) fn receive(&self) -> Result<Incoming, DocumentError> {
-        let mut id = [0_u8; 16];
-        getrandom::fill(&mut id).map_err(|error| DocumentError::Io(io::Error::other(error)))?;
-        let mut shard = self.inner.shard.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *shard {
-            (current, left @ 1..) => {
-                *left -= 1;
-                id[..2].copy_from_slice(current);
-            }
-            (current, left) => {
-                current.copy_from_slice(&id[..2]);
-                *left = SHARD_DOCUMENTS;
-            }
-        }
-        Ok(Incoming::new(self.clone(), BlobId::from_bytes(id)))
-    }
-
-    /// Room in memory for a small document, unless others have taken it.
-    pub(super) fn small_room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.inner.small).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+    pub(super) fn intake(&self) -> &Intake {
+        &self.inner.intake
     }
 
     pub(super) fn temporary_path(&self, id: &BlobId) -> PathBuf {
@@ -121,6 +82,8 @@ impl FileStore {
                     drop((bytes, room));
                     file
                 }
+                #[cfg(feature = "s3")]
+                Held::Upload(_) => return Err(DocumentError::Aborted),
             };
             file.sync()?;
             files.push((document.blob_id, file));

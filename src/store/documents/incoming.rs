@@ -1,12 +1,18 @@
 //! A document on its way in.
 
 use bytes::{Bytes, BytesMut};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    task::{JoinHandle, spawn_blocking},
+};
 
+#[cfg(feature = "s3")]
+use super::s3::Upload;
 use super::{
     BLOCK_BYTES, BlobId, DocumentError,
-    files::{FileStore, Held},
+    files::FileStore,
     hashing::{Sha1AndCrc, Sha256Only},
+    intake::Intake,
     temporary::TemporaryFile,
 };
 use crate::model::Sha1Hash;
@@ -18,12 +24,30 @@ const SMALL_BYTES: usize = 64 << 10;
 ///
 /// One block fills from the network while the one before it is hashed and written, on two threads.
 pub struct Incoming {
-    store: FileStore,
+    target: Target,
     blob_id: BlobId,
     size_bytes: u64,
     block: BytesMut,
     spare: BytesMut,
     work: Work,
+}
+
+pub(super) enum Target {
+    Files(FileStore),
+    #[cfg(feature = "s3")]
+    Bucket(super::s3::S3Store, Upload),
+}
+
+/// Where a received document waits.
+#[derive(Debug)]
+pub(super) enum Held {
+    Memory {
+        bytes: Bytes,
+        room: OwnedSemaphorePermit,
+    },
+    File(TemporaryFile),
+    #[cfg(feature = "s3")]
+    Upload(Upload),
 }
 
 enum Work {
@@ -36,7 +60,8 @@ enum Work {
 }
 
 struct WriteLane {
-    file: TemporaryFile,
+    /// Absent when the bytes go elsewhere.
+    file: Option<TemporaryFile>,
     hashes: Sha1AndCrc,
 }
 
@@ -59,9 +84,9 @@ pub struct Received {
 }
 
 impl Incoming {
-    pub(super) fn new(store: FileStore, blob_id: BlobId) -> Self {
+    pub(super) fn new(target: Target, blob_id: BlobId) -> Self {
         let (block, spare) = (BytesMut::new(), BytesMut::new());
-        Self { store, blob_id, size_bytes: 0, block, spare, work: Work::NotBegun }
+        Self { target, blob_id, size_bytes: 0, block, spare, work: Work::NotBegun }
     }
 
     /// Octets so far.
@@ -92,27 +117,37 @@ impl Incoming {
     pub async fn finish(mut self) -> Result<Received, DocumentError> {
         if matches!(self.work, Work::NotBegun)
             && self.block.len() <= SMALL_BYTES
-            && let Some(room) = self.store.small_room(self.block.len())
+            && let Some(room) = self.intake().small_room(self.block.len())
         {
             let (mut hashes, mut sha256) = (Sha1AndCrc::new(), Sha256Only::new());
             hashes.update(&self.block);
             sha256.update(&self.block);
-            let held = Held::Memory { bytes: std::mem::take(&mut self.block).freeze(), room };
-            return Ok(self.received(hashes, sha256, held));
+            let (sha1, crc32) = hashes.finish();
+            let (blob_id, size_bytes, sha256) = (self.blob_id, self.size_bytes, sha256.finish());
+            let held = Held::Memory { bytes: self.block.freeze(), room };
+            return Ok(Received { blob_id, size_bytes, sha1, sha256, crc32, held });
         }
         if !self.block.is_empty() || matches!(self.work, Work::NotBegun) {
             self.hand_over().await?;
         }
-        match self.wait().await? {
-            Some((write, hash)) => Ok(self.received(write.hashes, hash.0, Held::File(write.file))),
-            None => Err(DocumentError::Aborted),
-        }
+        let (write, hash) = self.wait().await?.ok_or(DocumentError::Aborted)?;
+        let (sha1, crc32) = write.hashes.finish();
+        let (blob_id, size_bytes, sha256) = (self.blob_id, self.size_bytes, hash.0.finish());
+        let held = match (write.file, self.target) {
+            (Some(file), _) => Held::File(file),
+            #[cfg(feature = "s3")]
+            (None, Target::Bucket(_, upload)) => Held::Upload(upload),
+            (None, Target::Files(_)) => return Err(DocumentError::Aborted),
+        };
+        Ok(Received { blob_id, size_bytes, sha1, sha256, crc32, held })
     }
 
-    fn received(&self, hashes: Sha1AndCrc, sha256: Sha256Only, held: Held) -> Received {
-        let (sha1, crc32) = hashes.finish();
-        let (blob_id, size_bytes) = (self.blob_id, self.size_bytes);
-        Received { blob_id, size_bytes, sha1, sha256: sha256.finish(), crc32, held }
+    fn intake(&self) -> &Intake {
+        match &self.target {
+            Target::Files(files) => files.intake(),
+            #[cfg(feature = "s3")]
+            Target::Bucket(bucket, _) => &bucket.intake,
+        }
     }
 
     /// Gives the full block to the threads, as soon as they are done with the one before.
@@ -121,15 +156,20 @@ impl Incoming {
         let next = std::mem::take(&mut self.spare);
         let block = std::mem::replace(&mut self.block, next).freeze();
         let (for_write, for_hash) = (block.clone(), block.clone());
-        let path = lanes.is_none().then(|| self.store.temporary_path(&self.blob_id));
+        let path = match &self.target {
+            Target::Files(files) => Some(files.temporary_path(&self.blob_id)),
+            #[cfg(feature = "s3")]
+            Target::Bucket(..) => None,
+        };
         let (write, hash) = lanes.unzip();
         let write = spawn_blocking(move || {
-            let mut lane = match (write, path) {
-                (Some(lane), _) => lane,
-                (None, Some(path)) => WriteLane { file: TemporaryFile::create(path)?, hashes: Sha1AndCrc::new() },
-                (None, None) => return Err(DocumentError::Aborted),
+            let mut lane = match write {
+                Some(lane) => lane,
+                None => WriteLane { file: path.map(TemporaryFile::create).transpose()?, hashes: Sha1AndCrc::new() },
             };
-            lane.file.write(&for_write)?;
+            if let Some(file) = &mut lane.file {
+                file.write(&for_write)?;
+            }
             lane.hashes.update(&for_write);
             Ok(lane)
         });
@@ -138,6 +178,10 @@ impl Incoming {
             lane.0.update(&for_hash);
             lane
         });
+        #[cfg(feature = "s3")]
+        if let Target::Bucket(_, upload) = &mut self.target {
+            upload.put(block.clone()).await?;
+        }
         self.work = Work::Running { write, hash, block };
         Ok(())
     }

@@ -12,7 +12,14 @@ use super::{BLOCK_BYTES, DocumentError};
 #[derive(Debug)]
 pub struct DocumentReader {
     size_bytes: u64,
-    source: FileReader,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(FileReader),
+    #[cfg(feature = "s3")]
+    Object(super::s3::ObjectReader),
 }
 
 /// Reads one file ahead of its consumer.
@@ -78,7 +85,14 @@ fn read_block(mut file: File, left: u64) -> Result<Block, DocumentError> {
 
 impl From<FileReader> for DocumentReader {
     fn from(source: FileReader) -> Self {
-        Self { size_bytes: source.size_bytes, source }
+        Self { size_bytes: source.size_bytes, source: Source::File(source) }
+    }
+}
+
+#[cfg(feature = "s3")]
+impl From<super::s3::ObjectReader> for DocumentReader {
+    fn from(source: super::s3::ObjectReader) -> Self {
+        Self { size_bytes: source.size_bytes, source: Source::Object(source) }
     }
 }
 
@@ -90,7 +104,11 @@ impl DocumentReader {
 
     /// The next block, at most one MiB; none after the last. Not cancel-safe: a dropped call loses its block.
     pub async fn next(&mut self) -> Option<Result<Bytes, DocumentError>> {
-        self.source.next().await
+        match &mut self.source {
+            Source::File(file) => file.next().await,
+            #[cfg(feature = "s3")]
+            Source::Object(object) => object.next().await,
+        }
     }
 
     /// The blocks as a stream. It ends after the first error.

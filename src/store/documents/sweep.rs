@@ -4,13 +4,25 @@
 //! writes to any more; and files that the database does not know, which wait in quarantine in case that is a mistake. Runs
 //! beside requests: a blob is first marked in the database, from when on nobody can keep it, and removed only then.
 
-use tokio::task::spawn_blocking;
-
-use super::{BlobId, DocumentError, DocumentStore, files::FileStore, upkeep::Shard};
+use super::{BlobId, DocumentError, DocumentStore, upkeep::Shard};
 use crate::store::{Store, StoreError};
 
-/// How long unknown files are kept.
-pub const QUARANTINE_MS: i64 = 30 * 24 * 3_600_000;
+/// How long the sweep waits.
+#[derive(Clone, Copy, Debug)]
+pub struct SweepTimes {
+    /// What was changed within this time is left alone, whatever it is.
+    pub grace_ms: i64,
+    /// How long unknown files are kept.
+    pub quarantine_ms: i64,
+}
+
+impl Default for SweepTimes {
+    /// An hour; thirty days.
+    fn default() -> Self {
+        const HOUR_MS: i64 = 3_600_000;
+        Self { grace_ms: HOUR_MS, quarantine_ms: 30 * 24 * HOUR_MS }
+    }
+}
 
 /// How much to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +57,7 @@ pub enum SweepError {
     Documents(#[from] DocumentError),
 }
 
-/// Sweeps. Files younger than `grace_ms` are left alone, whatever they are.
+/// Sweeps.
 ///
 /// # Errors
 /// When the database or the files cannot be read or written.
@@ -53,23 +65,22 @@ pub async fn sweep(
     store: &Store,
     documents: &DocumentStore,
     now_ms: i64,
-    grace_ms: i64,
+    times: SweepTimes,
     extent: Extent,
 ) -> Result<Swept, SweepError> {
-    let DocumentStore::Files(files) = documents;
-    let mut swept = Swept { expired: remove_expired(store, files, now_ms).await?, ..Swept::default() };
-    let before_ms = now_ms - grace_ms;
-    swept.temporaries = on_thread(files, move |files| files.remove_temporaries(before_ms)).await?;
+    let mut swept = Swept { expired: remove_expired(store, documents, now_ms).await?, ..Swept::default() };
+    let before_ms = now_ms - times.grace_ms;
+    swept.temporaries = documents.remove_temporaries(before_ms).await?;
     if extent == Extent::EveryFile {
-        for shard in on_thread(files, FileStore::shards).await? {
-            swept.quarantined += quarantine_unknown(store, files, shard, now_ms, before_ms).await?;
+        for shard in documents.shards().await? {
+            swept.quarantined += quarantine_unknown(store, documents, shard, now_ms, before_ms).await?;
         }
-        swept.discarded = on_thread(files, move |files| files.empty_quarantine(now_ms - QUARANTINE_MS)).await?;
+        swept.discarded = documents.empty_quarantine(now_ms - times.quarantine_ms).await?;
     }
     Ok(swept)
 }
 
-async fn remove_expired(store: &Store, files: &FileStore, now_ms: i64) -> Result<u64, SweepError> {
+async fn remove_expired(store: &Store, documents: &DocumentStore, now_ms: i64) -> Result<u64, SweepError> {
     let mut removed = 0;
     loop {
         let expired = store.write(move |tx| Box::pin(async move { tx.expire_blobs(now_ms).await })).await?;
@@ -77,8 +88,7 @@ async fn remove_expired(store: &Store, files: &FileStore, now_ms: i64) -> Result
             return Ok(removed);
         }
         removed += expired.len() as u64;
-        let going = expired.clone();
-        on_thread(files, move |files| files.remove(&going)).await?;
+        documents.remove(expired.clone()).await?;
         store
             .write(move |tx| {
                 let gone = expired.clone();
@@ -90,13 +100,13 @@ async fn remove_expired(store: &Store, files: &FileStore, now_ms: i64) -> Result
 
 async fn quarantine_unknown(
     store: &Store,
-    files: &FileStore,
+    documents: &DocumentStore,
     shard: [u8; 2],
     now_ms: i64,
     before_ms: i64,
 ) -> Result<u64, SweepError> {
     // The files first: a row is committed before its file has a name, so a file without a row is unknown for good.
-    let Shard { blobs, mut strangers } = on_thread(files, move |files| files.shard(shard, before_ms)).await?;
+    let Shard { blobs, mut strangers } = documents.shard(shard, before_ms).await?;
     if !blobs.is_empty() {
         let (mut from, mut to) = ([0x00; 16], [0xff; 16]);
         from[..2].copy_from_slice(&shard);
@@ -105,18 +115,8 @@ async fn quarantine_unknown(
         strangers.extend(blobs.iter().filter(|blob| !known.contains_key(blob)).map(BlobId::to_string));
     }
     let count = strangers.len() as u64;
-    if count > 0 {
-        let move_all =
-            move |files: &FileStore| strangers.iter().try_for_each(|name| files.quarantine(shard, name, now_ms));
-        on_thread(files, move_all).await?;
+    for name in strangers {
+        documents.quarantine(shard, name, now_ms).await?;
     }
     Ok(count)
-}
-
-async fn on_thread<T: Send + 'static>(
-    files: &FileStore,
-    work: impl FnOnce(&FileStore) -> Result<T, DocumentError> + Send + 'static,
-) -> Result<T, DocumentError> {
-    let files = files.clone();
-    spawn_blocking(move || work(&files)).await?
 }

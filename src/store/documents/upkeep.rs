@@ -1,6 +1,4 @@
-//! Housekeeping of the files: what no request does.
-//!
-//! Everything here blocks; the sweep calls it on a thread for that.
+//! Housekeeping of the store: what no request does.
 
 use std::{
     fs::{self, DirEntry},
@@ -9,7 +7,9 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use super::{BlobId, DocumentError, files::FileStore};
+use tokio::task::spawn_blocking;
+
+use super::{BlobId, DocumentError, DocumentStore, files::FileStore};
 
 /// What lies in one shard.
 #[derive(Debug, Default)]
@@ -20,14 +20,78 @@ pub(super) struct Shard {
     pub(super) strangers: Vec<String>,
 }
 
-impl FileStore {
+impl DocumentStore {
     /// Removes the bytes of these blobs; those that are gone already are no error.
-    pub(super) fn remove(&self, blobs: &[BlobId]) -> Result<(), DocumentError> {
-        blobs.iter().try_for_each(|blob| gone_is_fine(fs::remove_file(self.path(blob))))
+    pub(super) async fn remove(&self, blobs: Vec<BlobId>) -> Result<(), DocumentError> {
+        match self {
+            Self::Files(files) => on_thread(files, move |files| files.remove(&blobs)).await,
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.remove(&blobs).await,
+        }
     }
 
     /// Removes what came in, was never placed, and was not written to since `before_ms`. Tells how many.
-    pub(super) fn remove_temporaries(&self, before_ms: i64) -> Result<u64, DocumentError> {
+    pub(super) async fn remove_temporaries(&self, before_ms: i64) -> Result<u64, DocumentError> {
+        match self {
+            Self::Files(files) => on_thread(files, move |files| files.remove_temporaries(before_ms)).await,
+            // A bucket has a rule of its own for uploads that were not completed.
+            #[cfg(feature = "s3")]
+            Self::S3(_) => Ok(0),
+        }
+    }
+
+    /// The shards that hold something, in order.
+    pub(super) async fn shards(&self) -> Result<Vec<[u8; 2]>, DocumentError> {
+        match self {
+            Self::Files(files) => on_thread(files, FileStore::shards).await,
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.shards().await,
+        }
+    }
+
+    /// What in a shard was last changed before `before_ms`.
+    pub(super) async fn shard(&self, shard: [u8; 2], before_ms: i64) -> Result<Shard, DocumentError> {
+        match self {
+            Self::Files(files) => on_thread(files, move |files| files.shard(shard, before_ms)).await,
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.shard(shard, before_ms).await,
+        }
+    }
+
+    /// Moves what nobody knows out of the way. Its name then begins with the time of this.
+    pub(super) async fn quarantine(&self, shard: [u8; 2], name: String, now_ms: i64) -> Result<(), DocumentError> {
+        match self {
+            Self::Files(files) => on_thread(files, move |files| files.quarantine(shard, &name, now_ms)).await,
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.quarantine(shard, &name, now_ms).await,
+        }
+    }
+
+    /// Removes what has been in quarantine since before `before_ms`. Tells how many.
+    pub(super) async fn empty_quarantine(&self, before_ms: i64) -> Result<u64, DocumentError> {
+        match self {
+            Self::Files(files) => on_thread(files, move |files| files.empty_quarantine(before_ms)).await,
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.empty_quarantine(before_ms).await,
+        }
+    }
+}
+
+async fn on_thread<T: Send + 'static>(
+    files: &FileStore,
+    work: impl FnOnce(&FileStore) -> Result<T, DocumentError> + Send + 'static,
+) -> Result<T, DocumentError> {
+    let files = files.clone();
+    spawn_blocking(move || work(&files)).await?
+}
+
+/// These block.
+impl FileStore {
+    fn remove(&self, blobs: &[BlobId]) -> Result<(), DocumentError> {
+        blobs.iter().try_for_each(|blob| gone_is_fine(fs::remove_file(self.path(blob))))
+    }
+
+    fn remove_temporaries(&self, before_ms: i64) -> Result<u64, DocumentError> {
         let mut removed = 0;
         for entry in files_of(&self.folder().join("tmp"))? {
             if is_older(&entry, before_ms)? {
@@ -38,8 +102,7 @@ impl FileStore {
         Ok(removed)
     }
 
-    /// The shards that have a folder, in order.
-    pub(super) fn shards(&self) -> Result<Vec<[u8; 2]>, DocumentError> {
+    fn shards(&self) -> Result<Vec<[u8; 2]>, DocumentError> {
         let mut shards = Vec::new();
         for (first, folder) in numbered_folders(self.folder())? {
             shards.extend(numbered_folders(&folder)?.into_iter().map(|(second, _)| [first, second]));
@@ -48,8 +111,7 @@ impl FileStore {
         Ok(shards)
     }
 
-    /// The files of a shard that were last changed before `before_ms`.
-    pub(super) fn shard(&self, shard: [u8; 2], before_ms: i64) -> Result<Shard, DocumentError> {
+    fn shard(&self, shard: [u8; 2], before_ms: i64) -> Result<Shard, DocumentError> {
         let mut found = Shard::default();
         for entry in files_of(&self.shard_folder(shard))? {
             if is_older(&entry, before_ms)? {
@@ -63,15 +125,13 @@ impl FileStore {
         Ok(found)
     }
 
-    /// Moves a file that nobody knows out of the way. Its name then begins with the time of this.
-    pub(super) fn quarantine(&self, shard: [u8; 2], name: &str, now_ms: i64) -> Result<(), DocumentError> {
+    fn quarantine(&self, shard: [u8; 2], name: &str, now_ms: i64) -> Result<(), DocumentError> {
         let quarantine = self.folder().join("quarantine");
         fs::create_dir_all(&quarantine)?;
         gone_is_fine(fs::rename(self.shard_folder(shard).join(name), quarantine.join(format!("{now_ms}-{name}"))))
     }
 
-    /// Removes what has been in quarantine since before `before_ms`. Tells how many.
-    pub(super) fn empty_quarantine(&self, before_ms: i64) -> Result<u64, DocumentError> {
+    fn empty_quarantine(&self, before_ms: i64) -> Result<u64, DocumentError> {
         let quarantine = self.folder().join("quarantine");
         let mut removed = 0;
         if quarantine.is_dir() {
