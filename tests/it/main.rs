@@ -1,0 +1,45 @@
+//! What a partner can see of knoop, tried over real sockets against the real program, on SQLite and on PostgreSQL.
+//!
+//! `harness/` starts servers and speaks HTTP, MIME and SOAP by itself, so that a mistake in `src` cannot hide in its own
+//! mirror. Every answer of every test is kept and held against the schemas at the end, and so are all logs and metrics
+//! against the patients that the tests invented.
+
+mod harness;
+mod iti18_find;
+mod iti18_get;
+mod iti18_request;
+mod iti42_associations;
+mod iti42_attributes;
+mod iti42_registry;
+mod iti42_structure;
+mod layers;
+
+use std::process::ExitCode;
+
+use harness::{privacy, schemas, servers};
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials: Vec<Trial> = [
+        layers::trials(),
+        iti42_structure::trials(),
+        iti42_attributes::trials(),
+        iti42_registry::trials(),
+        iti42_associations::trials(),
+        iti18_request::trials(),
+        iti18_find::trials(),
+        iti18_get::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let first = libtest_mimic::run(&arguments, trials);
+    // Servers stop before their logs are judged.
+    let faults = if arguments.list { Vec::new() } else { servers::stop_all() };
+    let closing = [servers::trials(faults), schemas::trials(), privacy::trials()].into_iter().flatten().collect();
+    let last = libtest_mimic::run(&arguments, closing);
+    let failed = first.has_failed() || last.has_failed();
+    harness::scratch::close(failed);
+    if failed { ExitCode::from(101) } else { ExitCode::SUCCESS }
+}
