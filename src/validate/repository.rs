@@ -61,7 +61,9 @@ mod tests {
     use super::*;
     use crate::validate::sample::{document_entry, identifier, member, node, object, submission, submission_set};
 
-    fn found(change: fn(&mut SubmitObjectsRequest)) -> Vec<(XdsErrorCode, String)> {
+    type Change = fn(&mut SubmitObjectsRequest);
+
+    fn found(change: Change) -> Vec<(XdsErrorCode, String)> {
         let mut request = submission();
         change(&mut request);
         repository(&request).into_iter().map(|f| (f.code, f.context)).collect()
@@ -69,7 +71,7 @@ mod tests {
 
     #[test]
     fn r_41_08_what_the_repository_needs() {
-        let cases: [(&str, fn(&mut SubmitObjectsRequest)); 8] = [
+        let cases: [(&str, Change); 8] = [
             ("The submission has 0 SubmissionSets, exactly one is required", |r| {
                 r.objects.retain(|o| o.id.as_deref() != Some("SS01"));
             }),

@@ -93,7 +93,7 @@ fn r_18_33_every_parameter_of_find_folders() {
     assert_eq!(accepted(v::QUERY_FIND_FOLDERS, &parameters), expected);
 }
 
-const FILTERS: [(&str, &[&str]); 3] = [
+const FILTERS: [Given<'_>; 3] = [
     ("$XDSDocumentEntryFormatCode", &["('f^^1')"]),
     ("$XDSDocumentEntryConfidentialityCode", &["('N^^1')"]),
     ("$XDSDocumentEntryType", &["('urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248')"]),
@@ -169,7 +169,7 @@ fn r_18_40_to_43_queries_by_one_id() {
             v::QUERY_GET_FOLDER_AND_CONTENTS => StoredQuery::GetFolderAndContents { selector, entries },
             _ => StoredQuery::GetSubmissionSetAndContents { selector, entries },
         };
-        let mut parameters: Vec<(&str, &[&str])> = vec![(uuid_name, &one)];
+        let mut parameters: Vec<Given<'_>> = vec![(uuid_name, &one)];
         assert_eq!(accepted(id, &parameters), query(by_uuid(), stable()));
         parameters.extend_from_slice(&FILTERS);
         assert_eq!(accepted(id, &parameters), query(by_uuid(), filtered()));
@@ -182,8 +182,7 @@ fn r_18_40_to_43_queries_by_one_id() {
 
     let id = v::QUERY_GET_RELATED_DOCUMENTS;
     let types = ["('urn:ihe:iti:2007:AssociationType:RPLC','XFRM_RPLC','urn:ihe:iti:2007:AssociationType:unknown')"];
-    let parameters: [(&str, &[&str]); 3] =
-        [("$XDSDocumentEntryEntryUUID", &one), ("$AssociationTypes", &types), FILTERS[2]];
+    let parameters: [Given<'_>; 3] = [("$XDSDocumentEntryEntryUUID", &one), ("$AssociationTypes", &types), FILTERS[2]];
     let expected = StoredQuery::GetRelatedDocuments {
         selector: by_uuid(),
         association_types: vec![AssociationType::Replace, AssociationType::TransformReplace],
@@ -226,7 +225,7 @@ fn r_18_60_and_61_metadata_level_and_logical_id() {
         assert_eq!(accepted(id, &[(name, &uuids), ("$MetadataLevel", &["2"])]), query);
         for level in [None, Some("1")] {
             let values: Vec<&str> = level.into_iter().collect();
-            let mut parameters: Vec<(&str, &[&str])> = vec![(name, &uuids)];
+            let mut parameters: Vec<Given<'_>> = vec![(name, &uuids)];
             if level.is_some() {
                 parameters.push(("$MetadataLevel", &values));
             }
@@ -239,7 +238,7 @@ fn r_18_60_and_61_metadata_level_and_logical_id() {
 fn r_18_62_no_association_of_the_core_is_deprecated() {
     let uuids = ["('urn:uuid:0f1e2d3c-4b5a-4697-8877-665544332211')"];
     let id = ["'1.2'"];
-    let cases: [(&str, Vec<(&str, &[&str])>, StoredQuery); 5] = [
+    let cases: [(&str, Vec<Given<'_>>, StoredQuery); 5] = [
         (v::QUERY_GET_ASSOCIATIONS, vec![("$uuid", &uuids)], StoredQuery::GetAssociations(Vec::new())),
         (
             v::QUERY_GET_DOCUMENTS_AND_ASSOCIATIONS,

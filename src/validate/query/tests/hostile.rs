@@ -13,7 +13,7 @@ fn s_in_27_lists_and_slots_have_an_end() {
     let context = "$XDSDocumentEntryUniqueId has 1001 values, at most 1000 are taken";
     assert_eq!(found, [(XdsErrorCode::TooManyResults, "S-IN-27".to_owned(), context.to_owned())]);
 
-    let slots: Vec<(&str, &[&str])> = vec![("$unknown", &["'x'"]); 101];
+    let slots: Vec<Given<'_>> = vec![("$unknown", &["'x'"]); 101];
     let found = refused(v::QUERY_GET_DOCUMENTS, &slots);
     assert_eq!((found.len(), found[0].0), (1, XdsErrorCode::TooManyResults));
 }

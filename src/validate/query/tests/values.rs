@@ -85,7 +85,7 @@ fn r_18_07_only_multi_valued_attributes_may_be_repeated() {
         for parameter in
             query.parameters().filter(|p| !matches!(p.target, Target::AllCodes(_) | Target::AllPatterns(_)))
         {
-            let twice: [(&str, &[&str]); 2] = [(parameter.name, &["'1'"]), (parameter.name, &["'1'"])];
+            let twice: [Given<'_>; 2] = [(parameter.name, &["'1'"]), (parameter.name, &["'1'"])];
             let expected = format!("{} is there 2 times; it may not be repeated", parameter.name);
             let found = refused(query.id, &twice);
             assert!(
@@ -116,8 +116,7 @@ fn r_18_08_a_single_value_is_single() {
 
 #[test]
 fn r_18_09_harmless_habits_are_read_unless_strict() {
-    let base: [(&str, &[&str]); 2] =
-        [("$XDSDocumentEntryPatientId", &[PATIENT]), ("$XDSDocumentEntryStatus", &[APPROVED])];
+    let base: [Given<'_>; 2] = [("$XDSDocumentEntryPatientId", &[PATIENT]), ("$XDSDocumentEntryStatus", &[APPROVED])];
     let cases: [(&str, &str, Tolerance); 5] = [
         ("$XDSDocumentEntryClassCode", "'a^^1'", Tolerance::MissingParentheses),
         ("$XDSDocumentEntryCreationTimeFrom", "(2024)", Tolerance::SuperfluousParentheses),
