@@ -195,7 +195,7 @@ impl Shape {
         let mut seen = HashSet::new();
         let id = object.id.clone();
         for identifier in &mut object.external_identifiers {
-            if identifier.object_type.as_deref().is_some_and(|t| !same_urn(v::OBJECT_TYPE_EXTERNAL_IDENTIFIER, t)) {
+            if is_other_type(identifier.object_type.as_deref(), v::OBJECT_TYPE_EXTERNAL_IDENTIFIER) {
                 let context = format!("{label}: the objectType of an ExternalIdentifier is another one's");
                 report.metadata("R-META-01", context);
             }
@@ -225,7 +225,7 @@ impl Shape {
 }
 
 fn check_belongs(classification: &Classification, id: Option<&str>, label: &str, report: &mut Report) {
-    if classification.object_type.as_deref().is_some_and(|t| !same_urn(v::OBJECT_TYPE_CLASSIFICATION, t)) {
+    if is_other_type(classification.object_type.as_deref(), v::OBJECT_TYPE_CLASSIFICATION) {
         report.metadata("R-META-01", format!("{label}: the objectType of a Classification is another one's"));
     }
     if !classification.classified_object.as_deref().is_some_and(|object| same_id(object, id)) {
@@ -233,6 +233,11 @@ fn check_belongs(classification: &Classification, id: Option<&str>, label: &str,
         let context = format!("{label}: classifiedObject {found} of a Classification is not the id of its object");
         report.metadata("R-42-08", context);
     }
+}
+
+/// Whether an objectType is there and names another kind; it may be absent (spec §2.1).
+fn is_other_type(found: Option<&str>, expected: &str) -> bool {
+    found.is_some_and(|found| !found.is_empty() && !same_urn(expected, found))
 }
 
 /// Whether a slot name is that of extra metadata: a URN of somebody else. Source: ITI TF-3 §4.2.3.1.6.
