@@ -10,7 +10,8 @@ mod sql;
 
 pub use error::StoreError;
 pub use sql::{
-    AssociationRow, BlobState, ClaimKind, DocumentRow, DocumentState, FolderRow, HeldClaim, JobLease, JobRow, JobState,
-    MergeError, NewClaim, NewDocument, NewJob, ObjectKind, PatientRow, PostgresSettings, Priority, ReadTx,
-    ResolvedObject, RowKeys, SqliteSettings, Store, StoreSettings, TakenJob, Tx, UnknownPatients, Weight,
+    AssociationRow, BlobState, ClaimKind, DocumentRow, DocumentState, DurabilitySetting, FolderRow, HeldClaim,
+    JobLease, JobRow, JobState, MergeError, NewClaim, NewDocument, NewJob, ObjectKind, PatientRow, PostgresSettings,
+    Priority, Problem, ReadTx, ResolvedObject, RowKeys, SqliteSettings, Store, StoreSettings, TakenJob, Tx,
+    UnknownPatients, Weight,
 };

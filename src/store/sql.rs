@@ -9,6 +9,7 @@ mod checkpoint;
 mod claims;
 mod columns;
 mod dialect;
+mod doctor;
 mod documents;
 mod jobs;
 mod open;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 pub use claims::{ClaimKind, HeldClaim, NewClaim, ObjectKind, ResolvedObject};
+pub use doctor::{DurabilitySetting, Problem};
 pub use documents::{BlobState, DocumentRow, DocumentState, NewDocument};
 pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob};
 pub use open::{PostgresSettings, SqliteSettings, StoreSettings};
@@ -87,6 +89,11 @@ impl Store {
     /// When no connection can be had.
     pub async fn read(&self) -> Result<ReadTx, StoreError> {
         self.inner.db.read().await
+    }
+
+    /// As [`Store::read`], without the time limit of ordinary reading: for work on the whole database.
+    pub(in crate::store::sql) async fn read_at_leisure(&self) -> Result<ReadTx, StoreError> {
+        self.inner.db.read_at_leisure().await
     }
 
     /// Reserves `count` row ids and returns the first of them.

@@ -39,6 +39,12 @@ impl Statement {
         (self.sql_of_shape(dialect, shape), ROW_SHAPES[shape])
     }
 
+    /// The texts that can be asked of a database: one, or one for each number of rows.
+    pub(super) fn texts(&'static self, dialect: Dialect) -> impl Iterator<Item = &'static str> {
+        let shapes = if self.text.contains("{rows ") { ROW_SHAPES.len() } else { 1 };
+        (0..shapes).map(move |shape| self.sql_of_shape(dialect, shape))
+    }
+
     fn sql_of_shape(&'static self, dialect: Dialect, shape: usize) -> &'static str {
         self.expanded[shape * 2 + dialect.index()]
             .get_or_init(|| dialect.expand(self.text, ROW_SHAPES[shape]).into_boxed_str())
@@ -60,6 +66,7 @@ pub(crate) use statements;
 pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
     [
         super::claims::ALL,
+        super::doctor::ALL,
         super::documents::ALL,
         super::jobs::ALL,
         super::patients::ALL,

@@ -16,6 +16,7 @@ use super::{
     args::{Args, Value},
     builder::Built,
     dialect::Dialect,
+    doctor::Problem,
 };
 use crate::store::StoreError;
 
@@ -163,7 +164,8 @@ impl Tx {
     }
 
     /// Prepares a statement without running it.
-    pub(super) async fn prepare(&mut self, name: &'static str, sql: SqlStr) -> Result<(), StoreError> {
+    pub(super) async fn prepare(&mut self, name: &'static str, sql: &'static str) -> Result<(), StoreError> {
+        let sql = sql.into_sql_str();
         let prepared = match &mut self.connection {
             Connection::Sqlite(tx) => tx.prepare(sql).await.map(drop),
             Connection::Postgres(tx) => tx.prepare(sql).await.map(drop),
@@ -236,6 +238,37 @@ impl Db {
                 .await
                 .map_err(|e| read_error(Dialect::Postgres, name, &e)),
         }
+    }
+
+    /// A snapshot for work on the whole database, which may take as long as it takes.
+    pub(super) async fn read_at_leisure(&self) -> Result<ReadTx, StoreError> {
+        let mut tx = self.read().await?;
+        if let Connection::Postgres(connection) = &mut tx.connection {
+            sqlx::query("SET LOCAL statement_timeout = 0")
+                .execute(&mut **connection)
+                .await
+                .map_err(|error| read_error(Dialect::Postgres, "SET", &error))?;
+        }
+        Ok(tx)
+    }
+
+    /// A setting as the connections that write have it.
+    pub(super) async fn writer_setting(&self, name: &'static str, sql: &'static str) -> Result<String, StoreError> {
+        let value = match self {
+            Self::Sqlite { writer, .. } => sqlx::query_scalar::<_, String>(sql).fetch_one(writer).await,
+            Self::Postgres { writers, .. } => sqlx::query_scalar::<_, String>(sql).fetch_one(writers).await,
+        };
+        value.map_err(|error| read_error(self.dialect(), name, &error))
+    }
+
+    /// What the database finds wrong with its own files; PostgreSQL has tools of its own for that.
+    pub(super) async fn file_problems(&self) -> Result<Vec<Problem>, StoreError> {
+        let Self::Sqlite { readers, .. } = self else { return Ok(Vec::new()) };
+        let rows: Result<Vec<(String,)>, _> = sqlx::query_as("PRAGMA integrity_check").fetch_all(readers).await;
+        let rows = rows.map_err(|error| read_error(Dialect::Sqlite, "integrity_check", &error))?;
+        let wrong = rows.iter().filter(|(text,)| text != "ok").count();
+        let what = "faults in the database file".to_owned();
+        Ok((wrong > 0).then(|| Problem { what, count: wrong as u64 }).into_iter().collect())
     }
 
     /// Brings the schema to this version.

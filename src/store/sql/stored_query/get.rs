@@ -85,7 +85,9 @@ impl Answering {
     }
 
     async fn get_all(&mut self, patient: &PatientId, query: &StoredQuery) -> Result<(), StoreError> {
-        let StoredQuery::GetAll { entries, submission_set_status, folder_status, .. } = query else { return Ok(()) };
+        let StoredQuery::GetAll { entries, submission_set_status, folder_status, associations, .. } = query else {
+            return Ok(());
+        };
         if submission_set_status.contains(&AvailabilityStatus::Approved) {
             let q = find_sets(self.reading, patient, query, &self.found);
             let rows = self.fetch(q).await?;
@@ -97,7 +99,7 @@ impl Answering {
         let q = find_folders(self.reading, patient, folder_status, query, &self.found);
         let rows = self.fetch(q).await?;
         self.found.add_folders(rows);
-        self.associations_of_found().await
+        if *associations { self.associations_of_found().await } else { Ok(()) }
     }
 
     async fn get_submission_sets(&mut self, uuids: &[EntryUuid]) -> Result<(), StoreError> {
