@@ -3,7 +3,9 @@
 //! Uses `model` alone. Every XML from outside passes [`guard`], which holds the limits; the readers pull events from
 //! it and fill model objects as elements pass, so that no tree of strings stands in between.
 
+pub mod ebrim;
 pub mod guard;
 pub mod mime;
 pub mod mtom;
 pub mod soap;
+pub mod xds;

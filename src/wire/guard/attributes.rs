@@ -6,29 +6,17 @@ use super::{
     Element, Ns, XmlError, XmlLimits,
     element::Attribute,
     namespaces::Bindings,
-    text::{attribute_value, is_space},
+    text::{attribute_value, is_space, malformed},
 };
 
-/// What went wrong in a tag; the reader knows where.
-pub(super) enum TagError {
-    Malformed(&'static str),
-    Xml(XmlError),
-}
-
-impl From<XmlError> for TagError {
-    fn from(error: XmlError) -> Self {
-        Self::Xml(error)
-    }
-}
-
-/// Reads what stands between `<` and `>`. `attributes` is an empty list whose memory is used again.
+/// Reads what stands between `<` and `>`; the reader adds to an error where it was. `attributes` is an empty list whose memory is used again.
 pub(super) fn read_tag<'a>(
     tag: &'a str,
     mut attributes: Vec<Attribute<'a>>,
     bindings: &mut Bindings<'a>,
     depth: usize,
     limits: &XmlLimits,
-) -> Result<Element<'a>, TagError> {
+) -> Result<Element<'a>, XmlError> {
     let (name, mut rest) = tag.split_at(tag.find(is_space).unwrap_or(tag.len()));
     let (prefix, local) = split_name(name, limits)?;
     let mut declarations = Vec::new();
@@ -38,12 +26,12 @@ pub(super) fn read_tag<'a>(
             break;
         }
         if trimmed.len() == rest.len() {
-            return Err(TagError::Malformed("no white space between attributes"));
+            return Err(malformed("no white space between attributes"));
         }
         let (name, raw, after) = split_attribute(trimmed)?;
         rest = after;
         if raw.len() > limits.value_bytes {
-            return Err(XmlError::Limit { what: "octets in an attribute value", limit: limits.value_bytes }.into());
+            return Err(XmlError::Limit { what: "octets in an attribute value", limit: limits.value_bytes });
         }
         let (attribute_prefix, attribute_local) = split_name(name, limits)?;
         let value = attribute_value(raw)?;
@@ -54,16 +42,16 @@ pub(super) fn read_tag<'a>(
         };
         if let Some(declared) = declared {
             if declarations.len() == limits.namespaces {
-                return Err(XmlError::Limit { what: "namespace declarations", limit: limits.namespaces }.into());
+                return Err(XmlError::Limit { what: "namespace declarations", limit: limits.namespaces });
             }
             if declarations.contains(&declared) {
-                return Err(TagError::Malformed("an attribute given twice"));
+                return Err(malformed("an attribute given twice"));
             }
             declarations.push(declared);
             bindings.declare(declared, value, depth)?;
         } else {
             if attributes.len() == limits.attributes {
-                return Err(XmlError::Limit { what: "attributes", limit: limits.attributes }.into());
+                return Err(XmlError::Limit { what: "attributes", limit: limits.attributes });
             }
             attributes.push(Attribute {
                 ns: Ns::None,
@@ -80,7 +68,7 @@ pub(super) fn read_tag<'a>(
 }
 
 /// Gives prefixed attributes their namespace and refuses those given twice.
-fn resolve<'a>(attributes: &mut [Attribute<'a>], bindings: &Bindings<'a>) -> Result<(), TagError> {
+fn resolve<'a>(attributes: &mut [Attribute<'a>], bindings: &Bindings<'a>) -> Result<(), XmlError> {
     for index in 0..attributes.len() {
         let (earlier, later) = attributes.split_at_mut(index);
         let Some(attribute) = later.first_mut() else { break };
@@ -89,30 +77,30 @@ fn resolve<'a>(attributes: &mut [Attribute<'a>], bindings: &Bindings<'a>) -> Res
         }
         let same = |other: &&mut Attribute<'a>| other.local == attribute.local && other.uri == attribute.uri;
         if earlier.iter_mut().any(|other| same(&other)) {
-            return Err(TagError::Malformed("an attribute given twice"));
+            return Err(malformed("an attribute given twice"));
         }
     }
     Ok(())
 }
 
 /// Splits `name = "value" rest`.
-fn split_attribute(text: &str) -> Result<(&str, &str, &str), TagError> {
-    let (name, after) = text.split_once('=').ok_or(TagError::Malformed("an attribute without value"))?;
+fn split_attribute(text: &str) -> Result<(&str, &str, &str), XmlError> {
+    let (name, after) = text.split_once('=').ok_or(malformed("an attribute without value"))?;
     let name = name.trim_end_matches(is_space);
     let after = after.trim_start_matches(is_space);
     let quote = match after.as_bytes().first() {
         Some(quote @ (b'"' | b'\'')) => *quote,
-        _ => return Err(TagError::Malformed("an attribute value without quotes")),
+        _ => return Err(malformed("an attribute value without quotes")),
     };
     let quoted = after.get(1..).unwrap_or_default();
-    let end = memchr::memchr(quote, quoted.as_bytes()).ok_or(TagError::Malformed("an attribute value without end"))?;
+    let end = memchr::memchr(quote, quoted.as_bytes()).ok_or(malformed("an attribute value without end"))?;
     Ok((name, quoted.get(..end).unwrap_or_default(), quoted.get(end + 1..).unwrap_or_default()))
 }
 
 /// Splits a qualified name into prefix and local name.
-fn split_name<'a>(name: &'a str, limits: &XmlLimits) -> Result<(&'a str, &'a str), TagError> {
+fn split_name<'a>(name: &'a str, limits: &XmlLimits) -> Result<(&'a str, &'a str), XmlError> {
     if name.len() > limits.name_bytes {
-        return Err(XmlError::Limit { what: "octets in a name", limit: limits.name_bytes }.into());
+        return Err(XmlError::Limit { what: "octets in a name", limit: limits.name_bytes });
     }
     let mut colon = None;
     let mut at_start = true;
@@ -124,12 +112,12 @@ fn split_name<'a>(name: &'a str, limits: &XmlLimits) -> Result<(&'a str, &'a str
             _ => false,
         };
         if !fits {
-            return Err(TagError::Malformed("a name with a character that names do not have"));
+            return Err(malformed("a name with a character that names do not have"));
         }
         at_start = b == b':';
     }
     if at_start {
-        return Err(TagError::Malformed("an empty name"));
+        return Err(malformed("an empty name"));
     }
     Ok(match colon {
         Some(at) => (name.get(..at).unwrap_or_default(), name.get(at + 1..).unwrap_or_default()),

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::XmlError;
+use super::{XmlError, text::malformed};
 
 macro_rules! namespaces {
     ($($(#[$doc:meta])* $variant:ident = $uri:literal,)*) => {
@@ -77,12 +77,12 @@ impl<'a> Bindings<'a> {
     pub(super) fn declare(&mut self, prefix: &'a str, uri: Cow<'a, str>, depth: usize) -> Result<(), XmlError> {
         let ns = match &*uri {
             "" if prefix.is_empty() => Ns::None,
-            XMLNS_URI => return Err(XmlError::Unexpected { what: "a declaration of a reserved namespace" }),
+            XMLNS_URI => return Err(malformed("a declaration of a reserved namespace")),
             uri if is_absolute(uri) => Ns::from_uri(uri),
             _ => return Err(XmlError::RelativeNamespace),
         };
         if prefix == "xmlns" || (prefix == "xml") != (ns == Ns::Xml) {
-            return Err(XmlError::Unexpected { what: "a declaration of a reserved prefix" });
+            return Err(malformed("a declaration of a reserved prefix"));
         }
         self.0.push(Binding { prefix, ns, uri, depth });
         Ok(())

@@ -6,7 +6,7 @@ use quick_xml::events::Event as Token;
 
 use super::{
     Element, XmlError, XmlLimits,
-    attributes::{TagError, read_tag},
+    attributes::read_tag,
     element::Attribute,
     namespaces::Bindings,
     text::{find_forbidden, is_blank, normalise_line_ends, resolve_reference, trim},
@@ -219,8 +219,8 @@ impl<'a> XmlReader<'a> {
         let spare = std::mem::take(&mut self.spare);
         match read_tag(tag, spare, &mut self.bindings, self.depth, &self.limits) {
             Ok(element) => Ok(Event::Start(element)),
-            Err(TagError::Malformed(problem)) => Err(self.malformed(problem)),
-            Err(TagError::Xml(error)) => Err(error),
+            Err(XmlError::Malformed { problem, .. }) => Err(self.malformed(problem)),
+            Err(error) => Err(error),
         }
     }
 

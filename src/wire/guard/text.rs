@@ -6,6 +6,11 @@ use std::borrow::Cow;
 
 use super::XmlError;
 
+/// An error whose place the reader adds.
+pub(super) const fn malformed(problem: &'static str) -> XmlError {
+    XmlError::Malformed { problem, offset: 0 }
+}
+
 /// White space of XML.
 pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
@@ -74,7 +79,7 @@ fn unescape_attribute(raw: &str) -> Result<String, XmlError> {
             value.push(resolve_reference(reference)?);
             after
         } else if special.starts_with('<') {
-            return Err(XmlError::Unexpected { what: "< in an attribute value" });
+            return Err(malformed("< in an attribute value"));
         } else {
             value.push(' ');
             special.strip_prefix("\r\n").or_else(|| special.get(1..)).unwrap_or_default()
