@@ -164,7 +164,7 @@ impl<'a> Holes<'a> {
     }
 
     fn render(&self, out: &mut Vec<u8>, body: &[u8]) -> Result<(), BodyError> {
-        let [t::VERSION, mut rest @ ..] = body else { return Err(BodyError::Version) };
+        let Some((&t::VERSION, mut rest)) = body.split_first() else { return Err(BodyError::Version) };
         out.reserve(body.len() * 5);
         while let [token, tail @ ..] = rest {
             rest = tail;
