@@ -5,6 +5,7 @@
 mod error;
 mod habits;
 pub mod jobs;
+pub mod refusals;
 pub mod registry;
 pub mod repository;
 

@@ -8,6 +8,7 @@ mod retrieve;
 
 use std::sync::Arc;
 
+pub use crate::store::documents::{DocumentError, DocumentReader, Incoming, Received};
 pub use complete::SubmittedDocument;
 pub(in crate::service) use provide_and_register::differing;
 pub use retrieve::{Retrieval, RetrievedDocument};
@@ -16,10 +17,7 @@ use super::Registry;
 use crate::{
     client::RemoteRegistry,
     model::{HomeCommunityId, Oid},
-    store::{
-        Store,
-        documents::{DocumentError, DocumentStore, Incoming},
-    },
+    store::{Store, documents::DocumentStore},
 };
 
 /// What a repository may be told by configuration.

@@ -13,6 +13,7 @@ mod reply;
 mod write;
 
 pub use address::Address;
+pub(crate) use fault::shortened;
 pub use fault::{Fault, QualifiedName};
 pub use header::{Header, HeaderRules, Rejected, read_body, read_end, read_header};
 pub use reply::{Reply, ReplyError, read_reply};

@@ -33,12 +33,13 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     quick_xml::escape::escape(text)
 }
 
-/// Writes the envelope of an answer around what `body` writes.
-pub fn write_envelope(out: &mut Vec<u8>, header: &ReplyHeader<'_>, body: impl FnOnce(&mut Vec<u8>)) {
+/// Writes the envelope of an answer around what `body` writes; gives back what `body` gives.
+pub fn write_envelope<T>(out: &mut Vec<u8>, header: &ReplyHeader<'_>, body: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     open(out);
     reply_header(out, header, "");
-    body(out);
+    let result = body(out);
     close(out);
+    result
 }
 
 /// Writes the envelope of a request around what `body` writes.

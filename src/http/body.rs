@@ -1,0 +1,95 @@
+//! The octets of a request as they arrive, counted and timed.
+
+use std::time::Duration;
+
+use actix_web::web::Payload;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout};
+
+use super::HttpSettings;
+
+/// Why a body was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// Slower than the slowest pace that is waited for (S-IN-02).
+    Slow,
+    /// Larger than a message may be (S-IN-03).
+    TooLarge,
+    /// The connection or its framing broke.
+    Broken,
+}
+
+/// The body of a request.
+pub(super) struct Body {
+    payload: Payload,
+    /// Octets so far.
+    pub(super) read: u64,
+    limit: u64,
+    window: Duration,
+    window_bytes: u64,
+    waited: Duration,
+    arrived: u64,
+    ended: bool,
+}
+
+/// How much is read after a refusal, so that the refusal is seen by clients that send everything first.
+const DRAIN_BYTES: u64 = 1 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+impl Body {
+    pub(super) fn new(payload: Payload, settings: &HttpSettings) -> Self {
+        Self {
+            payload,
+            read: 0,
+            limit: settings.message_bytes,
+            window: settings.slow_window,
+            window_bytes: settings.slow_bytes,
+            waited: Duration::ZERO,
+            arrived: 0,
+            ended: false,
+        }
+    }
+
+    /// The next octets, none at the end. Only the time spent waiting for the client counts.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let since = Instant::now();
+            let item = timeout(self.window.saturating_sub(self.waited), self.payload.next()).await;
+            match item {
+                Ok(Some(Ok(data))) => {
+                    self.waited += since.elapsed();
+                    self.arrived += data.len() as u64;
+                    self.read += data.len() as u64;
+                    return if self.read > self.limit { Err(BodyError::TooLarge) } else { Ok(Some(data)) };
+                }
+                Ok(Some(Err(_))) => return Err(BodyError::Broken),
+                Ok(None) => {
+                    self.ended = true;
+                    return Ok(None);
+                }
+                Err(_) if self.arrived < self.window_bytes => return Err(BodyError::Slow),
+                Err(_) => (self.waited, self.arrived) = (Duration::ZERO, 0),
+            }
+        }
+    }
+
+    /// Reads a bounded amount of what is left and drops it. Says whether the end was reached; if not, the connection must
+    /// be closed, or the rest would be read as the next request.
+    pub(super) async fn drain(&mut self) -> bool {
+        if !self.ended {
+            let _ = timeout(DRAIN_TIME, async {
+                let mut left = DRAIN_BYTES;
+                while let Some(Ok(data)) = self.payload.next().await {
+                    left = left.saturating_sub(data.len() as u64);
+                    if left == 0 {
+                        return;
+                    }
+                }
+                self.ended = true;
+            })
+            .await;
+        }
+        self.ended
+    }
+}

@@ -1,0 +1,64 @@
+//! The operator's listener: /health/live, /health/ready, /metrics.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use actix_web::{HttpResponse, http::header, web};
+use futures_util::future::BoxFuture;
+
+use super::metrics::Metrics;
+
+/// Asks one thing that requests need; the error is a sentence for the operator.
+pub type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// What the operator may ask.
+pub struct Operations {
+    metrics: Arc<Metrics>,
+    checks: Vec<(&'static str, Check)>,
+    pub(super) stopping: AtomicBool,
+}
+
+impl Operations {
+    /// With the counters and the named checks, such as `database` and `documents`.
+    pub fn new(metrics: Arc<Metrics>, checks: Vec<(&'static str, Check)>) -> Self {
+        Self { metrics, checks, stopping: AtomicBool::new(false) }
+    }
+}
+
+const PLAIN: (header::HeaderName, &str) = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .route("/health/live", web::get().to(live))
+        .route("/health/ready", web::get().to(ready))
+        .route("/metrics", web::get().to(metrics));
+}
+
+async fn live() -> HttpResponse {
+    HttpResponse::Ok().insert_header(PLAIN).body("live\n")
+}
+
+async fn ready(operations: web::Data<Operations>) -> HttpResponse {
+    let mut reasons = Vec::new();
+    if operations.stopping.load(Ordering::Relaxed) {
+        reasons.push("stopping".to_owned());
+    }
+    for (name, check) in &operations.checks {
+        if let Err(reason) = check().await {
+            reasons.push(format!("{name}: {reason}"));
+        }
+    }
+    if reasons.is_empty() {
+        HttpResponse::Ok().insert_header(PLAIN).body("ready\n")
+    } else {
+        HttpResponse::ServiceUnavailable().insert_header(PLAIN).body(reasons.join("\n") + "\n")
+    }
+}
+
+async fn metrics(operations: web::Data<Operations>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
+        .body(operations.metrics.text())
+}
