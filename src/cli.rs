@@ -7,6 +7,7 @@
 
 mod bench;
 mod bsn;
+mod clock;
 mod demo;
 mod doctor;
 mod failure;
@@ -16,6 +17,8 @@ mod init;
 mod metadata;
 mod migrate;
 mod options;
+mod peer;
+mod progress;
 mod refusals;
 mod serve;
 mod submit;

@@ -6,7 +6,7 @@ mod build;
 mod codes;
 
 pub(super) use build::{folder, submission};
-pub(super) use codes::CodeLists;
+pub(super) use codes::{CodeLists, CodesError};
 
 use crate::model::{AssociationType, Code};
 

@@ -27,7 +27,7 @@ const ROOT_BYTES: usize = 64 << 20;
 pub enum PartsTo {
     /// To temporary files in this directory.
     Directory(PathBuf),
-    /// Nowhere; they are counted and hashed only.
+    /// Nowhere; they are counted only.
     Nowhere,
 }
 
@@ -38,8 +38,8 @@ pub struct ReceivedPart {
     pub content_id: Option<Box<str>>,
     /// Octets.
     pub size_bytes: u64,
-    /// Hash of the octets.
-    pub hash: Sha1Hash,
+    /// Hash of the octets, absent when they went nowhere.
+    pub hash: Option<Sha1Hash>,
     /// Where they are; the file goes away with this value unless it is persisted.
     pub file: Option<NamedTempFile>,
 }
@@ -156,45 +156,49 @@ async fn package(outer: &ContentType, body: &mut Octets<'_>, parts_to: &PartsTo)
     Ok(Answer { root, charset, parts })
 }
 
-/// A document on its way to its file.
+/// The file of a document that is kept.
+struct Kept {
+    file: NamedTempFile,
+    writer: tokio::fs::File,
+    hash: Sha1,
+}
+
+/// A document on its way.
 struct Document {
     content_id: Option<Box<str>>,
     size_bytes: u64,
-    hash: Sha1,
-    file: Option<(NamedTempFile, tokio::fs::File)>,
+    kept: Option<Kept>,
 }
 
 impl Document {
     fn open(content_id: Option<Box<str>>, parts_to: &PartsTo) -> std::io::Result<Self> {
-        let file = match parts_to {
+        let kept = match parts_to {
             PartsTo::Nowhere => None,
             PartsTo::Directory(directory) => {
                 let file = tempfile::Builder::new().prefix(".knoop-").tempfile_in(directory)?;
                 let writer = tokio::fs::File::from_std(file.reopen()?);
-                Some((file, writer))
+                Some(Kept { file, writer, hash: Sha1::new() })
             }
         };
-        Ok(Self { content_id, size_bytes: 0, hash: Sha1::new(), file })
+        Ok(Self { content_id, size_bytes: 0, kept })
     }
 
     async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.size_bytes += bytes.len() as u64;
-        self.hash.update(bytes);
-        match &mut self.file {
-            Some((_, writer)) => writer.write_all(bytes).await,
+        match &mut self.kept {
+            Some(kept) => {
+                kept.hash.update(bytes);
+                kept.writer.write_all(bytes).await
+            }
             None => Ok(()),
         }
     }
 
     async fn finish(mut self) -> std::io::Result<ReceivedPart> {
-        if let Some((_, writer)) = &mut self.file {
-            writer.flush().await?;
+        if let Some(kept) = &mut self.kept {
+            kept.writer.flush().await?;
         }
-        Ok(ReceivedPart {
-            content_id: self.content_id,
-            size_bytes: self.size_bytes,
-            hash: Sha1Hash::from_bytes(self.hash.finish()),
-            file: self.file.map(|(file, _)| file),
-        })
+        let (file, hash) = self.kept.map(|kept| (kept.file, Sha1Hash::from_bytes(kept.hash.finish()))).unzip();
+        Ok(ReceivedPart { content_id: self.content_id, size_bytes: self.size_bytes, hash, file })
     }
 }

@@ -54,8 +54,8 @@ pub struct RetrievedFile {
     pub mime_type: Box<str>,
     /// Octets received.
     pub size_bytes: u64,
-    /// Their hash.
-    pub hash: Sha1Hash,
+    /// Their hash, absent when they went nowhere.
+    pub hash: Option<Sha1Hash>,
     /// The octets.
     pub content: RetrievedContent,
 }
@@ -144,7 +144,7 @@ impl Peer {
                 }
                 Some(DocumentContent::Inline(bytes)) => {
                     let hash = Sha1Hash::from_bytes(sha1(&bytes));
-                    (bytes.len() as u64, hash, RetrievedContent::Inline(bytes))
+                    (bytes.len() as u64, Some(hash), RetrievedContent::Inline(bytes))
                 }
                 Some(DocumentContent::BadBase64 | DocumentContent::BadInclude(_)) | None => {
                     return Err(ClientError::Answer("a document has no readable content".to_owned()));
