@@ -13,15 +13,18 @@ mod doctor;
 mod failure;
 mod fetch;
 mod find;
+mod found;
 mod init;
 mod metadata;
 mod migrate;
 mod options;
 mod peer;
 mod progress;
+mod query;
 mod refusals;
 mod serve;
 mod submit;
+mod table;
 
 pub use failure::Failure;
 pub use options::{ConfigArgs, DataArgs, ListenNone, PeerArgs};
