@@ -1,6 +1,8 @@
 //! The store, tried on SQLite and on PostgreSQL through what the rest of the program sees of it.
 
 mod doctor;
+mod documents;
+mod jobs;
 mod patients;
 mod queries;
 mod sample;
@@ -16,7 +18,15 @@ use std::process::ExitCode;
 use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
-    let trials = [doctor::trials(), patients::trials(), queries::trials(), schema::trials(), writes::trials()];
+    let trials = [
+        doctor::trials(),
+        documents::trials(),
+        jobs::trials(),
+        patients::trials(),
+        queries::trials(),
+        schema::trials(),
+        writes::trials(),
+    ];
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials.into_iter().flatten().collect());
     postgres::stop();
     if conclusion.has_failed() { ExitCode::from(101) } else { ExitCode::SUCCESS }
