@@ -4,15 +4,19 @@
 //! mirror. Every answer of every test is kept and held against the schemas at the end, and so are all logs and metrics
 //! against the patients that the tests invented.
 
+mod bad_input;
 mod harness;
 mod iti18_find;
 mod iti18_get;
 mod iti18_request;
+mod iti41;
 mod iti42_associations;
 mod iti42_attributes;
 mod iti42_registry;
 mod iti42_structure;
+mod iti43;
 mod layers;
+mod soap;
 
 use std::process::ExitCode;
 
@@ -30,6 +34,10 @@ fn main() -> ExitCode {
         iti18_request::trials(),
         iti18_find::trials(),
         iti18_get::trials(),
+        iti41::trials(),
+        iti43::trials(),
+        soap::trials(),
+        bad_input::trials(),
     ]
     .into_iter()
     .flatten()
