@@ -24,7 +24,7 @@ use super::{
     Rules, Tolerance,
     report::{Report, shown},
 };
-use crate::model::{BodyEncoder, EntryUuid, Finding, Submission, XdsErrorCode, nfc, rim::SubmitObjectsRequest};
+use crate::model::{BodyEncoder, EntryUuid, Finding, Submission, XdsErrorCode, rim::SubmitObjectsRequest};
 
 pub(super) use self::structure::is_marked;
 
@@ -42,7 +42,7 @@ pub struct Checked {
 
 /// Checks a submission (stages 1 to 4 of ITI-42) and makes its objects, each id a UUID and each body encoded.
 ///
-/// Texts that are compared later (codes, uniqueIds, authors, reference ids) are in NFC; bodies hold what was sent.
+/// Texts that are compared later (codes, authors, reference ids) are in NFC; uniqueIds and bodies are as they were sent.
 ///
 /// # Errors
 /// All findings of the first stage that has any.
@@ -148,7 +148,7 @@ pub(super) fn refuse_repeated<'a>(
 ) {
     let mut first = HashMap::new();
     for (label, value) in values {
-        if let Some(other) = first.insert(nfc(value), label) {
+        if let Some(other) = first.insert(value, label) {
             report.error(code, rule, format!("uniqueId {} is used by {other} and by {label}", shown(value)));
         }
     }

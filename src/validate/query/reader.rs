@@ -158,7 +158,7 @@ impl Reader<'_> {
                 *place(self.draft) = Some(uuids);
             }
             Target::UniqueIds | Target::OneUniqueId => {
-                self.draft.unique_ids = Some(texts.map(Into::into).collect());
+                self.draft.unique_ids = Some(items.iter().map(|item| item.text.as_str().into()).collect());
             }
             Target::AssociationTypes => self.draft.association_types = self.association_types(&items),
             Target::Availability => self.availability(&items),

@@ -18,8 +18,8 @@ const LONGEST_TITLE: usize = 128;
 pub(super) fn read(draft: &Draft, uuid: EntryUuid, rules: &Rules, report: &mut Report) -> Option<DocumentEntry> {
     let mut it = Attributes::new(draft, rules, report);
 
-    let unique_id = it.identifier(v::DE_UNIQUE_ID, "uniqueId").map(nfc);
-    let unique_id = unique_id.and_then(|id| it.parse::<DocumentUniqueId>("R-META-31", "uniqueId", &id));
+    let unique_id = it.identifier(v::DE_UNIQUE_ID, "uniqueId");
+    let unique_id = unique_id.and_then(|id| it.parse::<DocumentUniqueId>("R-META-31", "uniqueId", id));
     let patient_id = it.identifier(v::DE_PATIENT_ID, "patientId");
     let patient_id = patient_id.and_then(|id| it.patient_id("patientId", id));
     if let Some(id) = it.required(v::SLOT_SOURCE_PATIENT_ID) {
