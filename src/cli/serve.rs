@@ -2,7 +2,11 @@
 
 use clap::Args;
 
-use super::{DataArgs, Failure, ListenNone};
+use super::{
+    DataArgs, Failure, ListenNone,
+    assembly::{self, Actors, Bound, Sockets, stop_signal},
+};
+use crate::{config::Config, telemetry};
 
 /// What `serve` may be told.
 #[derive(Debug, Args)]
@@ -22,5 +26,14 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
-    args.data.load().map(drop)
+    let config = args.data.load()?;
+    telemetry::start(&config.logging)?;
+    actix_web::rt::System::new().block_on(serve(&config, &args))
+}
+
+async fn serve(config: &Config, args: &ServeArgs) -> Result<(), Failure> {
+    let stop = stop_signal()?;
+    let bound = Bound::new(config, Sockets::of(config, args.insecure_loopback, args.listen.is_some()))?;
+    let actors = Actors::open(config, !args.no_migrate).await?;
+    assembly::run(config, actors, bound, stop).await
 }
