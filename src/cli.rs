@@ -5,6 +5,7 @@
 //!
 //! Source: design section 2.
 
+mod assembly;
 mod bench;
 mod bsn;
 mod clock;

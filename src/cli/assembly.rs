@@ -46,7 +46,9 @@ pub(super) async fn open_store(config: &Config) -> Result<Store, Failure> {
             ..SqliteSettings::new(config.sqlite_path(path))
         }),
         DatabaseLocation::Postgres(_) => {
-            let url = config.database.url().context("the database URL is not complete")?;
+            let url = config.database.postgres_url().ok_or_else(|| {
+                Failure::wrong_use("database.url needs a user when there is a password: postgres://USER@HOST/DATABASE")
+            })?;
             let connections = config.database.connections;
             StoreSettings::Postgres(PostgresSettings {
                 writers: connections,
@@ -96,6 +98,14 @@ impl Actors {
             (false, _) => None,
         };
         Ok(Self { registry, repository, store, documents, data })
+    }
+
+    /// Whether the repository has no document yet.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) async fn is_empty(&self) -> Result<bool, Failure> {
+        Ok(self.store.read().await?.count_documents().await? == 0)
     }
 }
 
@@ -308,8 +318,12 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 fn database_check(store: Store) -> Check {
     Box::new(move || {
         let store = store.clone();
-        Box::pin(async move { store.ping().await.map_err(|error: StoreError| error.to_string()) })
+        Box::pin(async move { answers(&store).await.map_err(|error| error.to_string()) })
     })
+}
+
+async fn answers(store: &Store) -> Result<(), StoreError> {
+    store.read().await?.find_documents(&["-"]).await.map(drop)
 }
 
 async fn sweep_now_and_then(

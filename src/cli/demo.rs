@@ -7,9 +7,20 @@ mod people;
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::Args;
+use futures_util::TryStreamExt;
 
-use super::{ConfigArgs, Failure, ListenNone};
+use super::{
+    ConfigArgs, Failure, ListenNone,
+    assembly::{self, Actors, Bound, Sockets, stop_signal},
+};
+use crate::{
+    config::Config,
+    model::{Caller, Ids, RequestContext, ResponseStatus},
+    service::{Repository, repository::SubmittedDocument},
+    telemetry,
+};
 
 /// What `demo` may be told.
 #[derive(Debug, Args)]
@@ -28,5 +39,71 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn run(args: DemoArgs) -> Result<(), Failure> {
-    args.config.load().map(drop)
+    let mut config = args.config.load()?;
+    config.data = args.data;
+    telemetry::start(&config.logging)?;
+    let sockets = Sockets::of(&config, Some(args.insecure_loopback), args.listen.is_some());
+    actix_web::rt::System::new().block_on(demo(&config, sockets))
+}
+
+async fn demo(config: &Config, sockets: Sockets) -> Result<(), Failure> {
+    let stop = stop_signal()?;
+    let bound = Bound::new(config, sockets)?;
+    let actors = Actors::open(config, true).await?;
+    let repository = actors.repository.as_ref().context("the demo needs the repository role")?;
+    if actors.is_empty().await? {
+        fill(repository).await?;
+    }
+    print!("{}", guide(config, &bound));
+    assembly::run(config, actors, bound, stop).await
+}
+
+/// Submits everything, a few at a time, as a source would.
+async fn fill(repository: &Repository) -> Result<(), Failure> {
+    let submissions = futures_util::stream::iter(data::submissions().map(Ok::<_, Failure>));
+    // One after the other where a submission replaces a document of an earlier one, so in order throughout.
+    submissions.try_for_each(|submission| submit(repository, submission)).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the demo's own submissions get their time here")]
+async fn submit(repository: &Repository, (metadata, documents): data::DemoSubmission) -> Result<(), Failure> {
+    let mut submitted = Vec::with_capacity(documents.len());
+    for (id, bytes) in documents {
+        let mut incoming = repository.receive()?;
+        incoming.write(bytes.into()).await?;
+        submitted.push(SubmittedDocument { id: id.into(), content: Ok(incoming.finish().await?) });
+    }
+    let mut ctx = RequestContext::new(Caller::loopback(), jiff::Timestamp::now(), "".into(), Ids::Random);
+    let response = repository.provide_and_register(&mut ctx, metadata, submitted).await;
+    match response.status {
+        ResponseStatus::Success => Ok(()),
+        _ => {
+            let codes: Vec<&str> = response.findings.iter().map(|finding| finding.code.as_str()).collect();
+            Err(Failure::Fault(anyhow::anyhow!("the demo's documents were refused: {}", codes.join(", "))))
+        }
+    }
+}
+
+/// Where to point a client, and three commands to try.
+fn guide(config: &Config, bound: &Bound) -> String {
+    let base = bound.soap.map(|address| format!("http://{address}/xds")).unwrap_or_default();
+    let patient = data::patient_ids().into_iter().next().unwrap_or_default();
+    let repository = &config.repository.repository_unique_id;
+    let operations = bound.operations.map(|a| format!("  health, metrics    http://{a}/health/ready  http://{a}/metrics\n"));
+    format!(
+        "knoop demo: {patients} invented patients with {documents} documents in {data}\n\n\
+         Point an XDS client at\n\
+         \x20 ITI-18, 41, 42, 43  {base}   (WSDL: {base}?wsdl)\n\
+         \x20 repositoryUniqueId  {repository}\n\
+         {operations}\n\
+         Try, in another terminal:\n\
+         \x20 knoop find --from {base} --patient '{patient}'\n\
+         \x20 knoop fetch --from {base} --patient '{patient}' --out documents\n\
+         \x20 knoop submit README.md --to {base} --patient '{patient}' --type 34133-9^^2.16.840.1.113883.6.1\n\n\
+         Stop with Ctrl-C.\n",
+        patients = data::patient_ids().len(),
+        documents = data::DOCUMENTS,
+        data = config.data.display(),
+        operations = operations.unwrap_or_default(),
+    )
 }

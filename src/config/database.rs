@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::settings::Settings;
 
@@ -48,6 +49,18 @@ impl DatabaseConfig {
             password: s.secret("database.password", "database.password_file"),
             connections: s.number("database.connections", 8, 1, 256) as u32,
         }
+    }
+}
+
+impl DatabaseConfig {
+    /// The address of a PostgreSQL database with its password, if there is one.
+    pub fn postgres_url(&self) -> Option<SecretString> {
+        let DatabaseLocation::Postgres(url) = &self.location else { return None };
+        let Some(password) = &self.password else { return Some(url.as_str().into()) };
+        let password = utf8_percent_encode(password.expose_secret(), NON_ALPHANUMERIC);
+        let (scheme, rest) = url.split_once("://")?;
+        let (user, place) = rest.split_once('@')?;
+        Some(format!("{scheme}://{user}:{password}@{place}").into())
     }
 }
 
