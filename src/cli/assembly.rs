@@ -17,18 +17,16 @@ use crate::{
     config::{Config, DatabaseLocation, Patients},
     http::{self, Check, Endpoint, HttpSettings, Listeners, Metrics, Operations},
     service::{
-        Registry, RegistrySettings, Repository, RepositorySettings,
-        jobs::Jobs,
-        refusals::RefusalLog,
+        Registry, RegistrySettings, Repository, RepositorySettings, jobs::Jobs, refusals::RefusalLog,
         repository::RegistryLink,
     },
     store::{
         PostgresSettings, SqliteSettings, Store, StoreError, StoreSettings, UnknownPatients,
         data_dir::{DataDir, DataDirError},
-        documents::{DocumentSettings, DocumentStore, Extent, sweep},
+        documents::{DocumentSettings, DocumentStore, Extent, SweepTimes, sweep},
     },
     validate::{QueryRules, Rules},
-    wire::{ebrim::body, guard::XmlLimits, mime::MimeLimits, soap::HeaderRules, value_sets},
+    wire::{ebrim::body, guard::XmlLimits, mime::MimeLimits, soap::HeaderRules},
 };
 
 /// How often expired documents are swept, and how often every file is looked at.
@@ -81,8 +79,8 @@ impl Actors {
             store.migrate().await.context("the database cannot be brought to this version")?;
         }
         let folder = config.documents_path();
-        let documents = DocumentStore::open(&DocumentSettings::Files { folder })
-            .context("the document store cannot be opened")?;
+        let documents =
+            DocumentStore::open(&DocumentSettings::Files { folder }).context("the document store cannot be opened")?;
         let registry = match config.registry_role {
             true => Some(Registry::new(store.clone(), registry_settings(config)?, body::encode)),
             false => None,
@@ -127,12 +125,19 @@ fn link(config: &Config, registry: Option<&Registry>) -> Result<Option<RegistryL
 }
 
 fn peer_settings(config: &Config) -> PeerSettings {
-    PeerSettings::from(&config.client)
+    let client = &config.client;
+    PeerSettings {
+        ca_file: client.ca_file.clone(),
+        identity: client.certificate_file.clone().zip(client.key_file.clone()),
+        connect_timeout: client.connect_timeout,
+        answer_timeout: client.answer_timeout,
+        idle_timeout: client.idle_timeout,
+    }
 }
 
 fn registry_settings(config: &Config) -> Result<RegistrySettings, Failure> {
     let registry = &config.registry;
-    let mut rules = Rules {
+    let rules = Rules {
         save_extra_metadata: registry.save_extra_metadata,
         allowed_slots: registry.allowed_slots.iter().map(|name| name.as_str().into()).collect(),
         media_types: registry.media_types.iter().map(|kind| kind.to_ascii_lowercase().into()).collect(),
@@ -140,11 +145,6 @@ fn registry_settings(config: &Config) -> Result<RegistrySettings, Failure> {
         assume_original: registry.assume_original,
         ..Rules::default()
     };
-    if let Some(path) = &registry.value_sets {
-        let text = std::fs::read_to_string(path).with_context(|| format!("value sets {}", path.display()))?;
-        let sets = value_sets::read(&text).with_context(|| format!("value sets {}", path.display()))?;
-        rules.value_sets = sets.into_iter().map(|(name, codes)| (name, codes.into_iter().collect())).collect();
-    }
     Ok(RegistrySettings {
         rules,
         query_rules: QueryRules {
@@ -165,11 +165,20 @@ fn registry_settings(config: &Config) -> Result<RegistrySettings, Failure> {
     })
 }
 
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
+fn sweep_times(config: &Config) -> SweepTimes {
+    let documents = &config.documents;
+    SweepTimes { grace_ms: milliseconds(documents.sweep_grace), quarantine_ms: milliseconds(documents.quarantine) }
+}
+
 fn repository_settings(config: &Config) -> RepositorySettings {
     RepositorySettings {
         repository_unique_id: config.repository.repository_unique_id.clone(),
         home_community_id: config.registry.home_community_id.clone(),
-        pending_lease_ms: i64::try_from(config.documents.sweep_grace.as_millis()).unwrap_or(i64::MAX / 2),
+        pending_lease_ms: milliseconds(config.documents.sweep_grace),
         document_request_limit: config.limits.document_requests,
     }
 }
@@ -254,7 +263,9 @@ impl Bound {
         let address = |listener: &Option<TcpListener>| listener.as_ref().and_then(|l| l.local_addr().ok());
         let (soap_address, operations_address) = (address(&soap), address(&operations));
         if soap_address.is_some() {
-            tracing::warn!("plain HTTP without any authentication is open on 127.0.0.1; for tests and a local proxy only");
+            tracing::warn!(
+                "plain HTTP without any authentication is open on 127.0.0.1; for tests and a local proxy only"
+            );
         }
         Ok(Self { listeners: Listeners { soap, operations }, soap: soap_address, operations: operations_address })
     }
@@ -286,22 +297,14 @@ pub(super) async fn run(
     let Actors { registry, repository, store, documents, data } = actors;
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
-    let endpoint =
-        Endpoint::new(registry, repository, http_settings(config), Arc::clone(&metrics), refusals);
+    let endpoint = Endpoint::new(registry, repository, http_settings(config), Arc::clone(&metrics), refusals);
     let operations = Operations::new(metrics, vec![("database", database_check(store.clone()))]);
     let (stopping, stopped) = watch::channel(false);
-    let sweeper = tokio::spawn(sweep_now_and_then(
-        store.clone(),
-        documents,
-        config.documents.sweep_grace,
-        stopped.clone(),
-    ));
+    let sweeper = tokio::spawn(sweep_now_and_then(store.clone(), documents, sweep_times(config), stopped.clone()));
     let jobs = Jobs::new(store.clone(), Arc::new(now_ms));
     let worker = tokio::spawn(jobs.run(until(stopped), Duration::from_secs(5)));
     println!("{}", bound.ready_line());
-    http::serve(bound.listeners, Arc::new(endpoint), Arc::new(operations), stop)
-        .await
-        .context("a listener failed")?;
+    http::serve(bound.listeners, Arc::new(endpoint), Arc::new(operations), stop).await.context("a listener failed")?;
     let _ = stopping.send(true);
     sweeper.await.context("the sweep stopped with a panic")?;
     worker.await.context("the worker of jobs stopped with a panic")?;
@@ -326,16 +329,10 @@ async fn answers(store: &Store) -> Result<(), StoreError> {
     store.read().await?.find_documents(&["-"]).await.map(drop)
 }
 
-async fn sweep_now_and_then(
-    store: Store,
-    documents: DocumentStore,
-    grace: Duration,
-    stopped: watch::Receiver<bool>,
-) {
-    let grace_ms = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX / 2);
+async fn sweep_now_and_then(store: Store, documents: DocumentStore, times: SweepTimes, stopped: watch::Receiver<bool>) {
     for round in 0_u32.. {
         let extent = if round % FULL_SWEEP_EVERY == 0 { Extent::EveryFile } else { Extent::Expired };
-        match sweep(&store, &documents, now_ms(), grace_ms, extent).await {
+        match sweep(&store, &documents, now_ms(), times, extent).await {
             Ok(swept) if swept != Default::default() => {
                 tracing::info!(
                     expired = swept.expired,

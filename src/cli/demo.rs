@@ -89,7 +89,8 @@ fn guide(config: &Config, bound: &Bound) -> String {
     let base = bound.soap.map(|address| format!("http://{address}/xds")).unwrap_or_default();
     let patient = data::patient_ids().into_iter().next().unwrap_or_default();
     let repository = &config.repository.repository_unique_id;
-    let operations = bound.operations.map(|a| format!("  health, metrics    http://{a}/health/ready  http://{a}/metrics\n"));
+    let operations =
+        bound.operations.map(|a| format!("  health, metrics    http://{a}/health/ready  http://{a}/metrics\n"));
     format!(
         "knoop demo: {patients} invented patients with {documents} documents in {data}\n\n\
          Point an XDS client at\n\

@@ -15,7 +15,7 @@ mod unique_ids;
 use std::sync::Arc;
 
 use crate::{
-    model::{BodyEncoder, HomeCommunityId},
+    model::BodyEncoder,
     service::Habits,
     store::{Store, UnknownPatients},
     validate::{QueryRules, Rules},
@@ -30,8 +30,6 @@ pub struct RegistrySettings {
     pub query_rules: QueryRules,
     /// What to do with a patient nobody announced (R-42-26).
     pub unknown_patients: UnknownPatients,
-    /// homeCommunityId written in answers instead of what was submitted (R-META-34).
-    pub home_community_id: Option<HomeCommunityId>,
     /// Most objects in a LeafClass answer (R-18-53).
     pub leaf_class_limit: usize,
     /// Most objects in an ObjectRef answer (R-18-53).
@@ -46,7 +44,6 @@ impl Default for RegistrySettings {
             rules: Rules::default(),
             query_rules: QueryRules::default(),
             unknown_patients: UnknownPatients::Create,
-            home_community_id: None,
             leaf_class_limit: 1000,
             object_ref_limit: 100_000,
             allow_append_to_transformation: false,
