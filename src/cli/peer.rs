@@ -7,9 +7,22 @@ use http::Uri;
 use super::{Failure, PeerArgs};
 use crate::{
     client::{ClientError, Peer, PeerActed, PeerSettings},
+    config::ClientConfig,
     model::{ResponseStatus, Severity},
     wire::xds::registry_response::PeerResponse,
 };
+
+impl From<&ClientConfig> for PeerSettings {
+    fn from(config: &ClientConfig) -> Self {
+        Self {
+            ca_file: config.ca_file.clone(),
+            identity: config.certificate_file.clone().zip(config.key_file.clone()),
+            connect_timeout: config.connect_timeout,
+            answer_timeout: config.answer_timeout,
+            idle_timeout: config.idle_timeout,
+        }
+    }
+}
 
 /// The peer at this address.
 pub(super) fn peer(url: &Uri, args: &PeerArgs) -> Result<Peer, Failure> {

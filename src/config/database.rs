@@ -45,7 +45,7 @@ impl DatabaseConfig {
             }
         });
         Self {
-            location: location.unwrap_or_else(|| DatabaseLocation::Sqlite("knoop.db".into())),
+            location: location.unwrap_or_else(|| DatabaseLocation::Sqlite("knoop.sqlite".into())),
             password: s.secret("database.password", "database.password_file"),
             connections: s.number("database.connections", 8, 1, 256) as u32,
         }
