@@ -2,7 +2,7 @@
 
 use knoop::{
     model::{
-        AssociationType, AvailabilityStatus, DocumentAvailability, DocumentEntry, DocumentEntryType, EntryUuid,
+        AssociationType, AvailabilityStatus, Body, DocumentAvailability, DocumentEntry, DocumentEntryType, EntryUuid,
         PatientId, StoredObject, Submission,
         stored_query::{EntryFilter, LikePattern, ReturnType, Selector, StoredQuery, TimeRange},
     },
@@ -467,6 +467,19 @@ async fn r_18_50_order_and_bodies(store: Store) {
     assert_eq!(it.body.as_bytes(), b"entry body");
     assert_eq!((it.logical_id, it.version), (it.entry_uuid, 1));
     assert_eq!(it.repository_unique_id.as_str(), "2.999.1.9");
+
+    // R-42-39: any octets come back as they were, also where the database takes them for a text.
+    let p = patient("octets");
+    let any: Vec<u8> = (0..=255_u8).cycle().take(70_000).collect();
+    let bodies = [vec![0_u8], any, b"\n \n".to_vec(), vec![0xff; 3]];
+    let entries = bodies.iter().map(|body| DocumentEntry { body: Body::from_bytes(body.clone()), ..entry(&p) });
+    register(&store, submission(&p, entries.collect(), vec![])).await.unwrap();
+    let answer = store.answer(&find_documents(&p, approved()), ReturnType::LeafClass, 100).await.unwrap();
+    let returned = answer.iter().map(|object| match object {
+        StoredObject::DocumentEntry(it) => it.body.as_bytes().to_vec(),
+        _ => panic!("an entry was expected"),
+    });
+    assert_eq!(returned.collect::<Vec<_>>(), bodies);
 }
 
 async fn r_18_53_no_more_than_the_limit_and_one(store: Store) {

@@ -48,7 +48,8 @@ pub(super) const fn availability_to_store(availability: DocumentAvailability) ->
     }
 }
 
-const fn availability_from_store(number: i64) -> Option<DocumentAvailability> {
+/// The value behind a number of the store.
+pub(super) const fn availability_from_store(number: i64) -> Option<DocumentAvailability> {
     match number {
         1 => Some(DocumentAvailability::Online),
         2 => Some(DocumentAvailability::Offline),

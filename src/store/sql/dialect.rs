@@ -48,6 +48,11 @@ impl Dialect {
             ("in_bytes", Self::Sqlite) => write!(out, "IN (SELECT unhex(value) FROM json_each({operand}))"),
             ("in_ints" | "in_texts", Self::Sqlite) => write!(out, "IN (SELECT value FROM json_each({operand}))"),
             ("in_ints" | "in_texts" | "in_bytes", Self::Postgres) => write!(out, "= ANY({operand})"),
+            // A text of SQLite may hold any octets, its length is kept beside it.
+            ("octets", Self::Sqlite) => write!(out, "{operand}"),
+            ("octets", Self::Postgres) => write!(out, "convert_to({operand}, 'UTF8')"),
+            ("all_of", Self::Sqlite) => write!(out, "CAST(group_concat({operand}, '') AS BLOB)"),
+            ("all_of", Self::Postgres) => write!(out, "string_agg({operand}, ''::bytea)"),
             ("texts", Self::Sqlite) => write!(out, "json_each({operand}) AS list"),
             ("texts", Self::Postgres) => write!(out, "unnest({operand}::text[]) AS list (value)"),
             _ => unreachable!("a statement has a mark that does not exist: {word}"),

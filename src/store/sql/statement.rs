@@ -10,7 +10,8 @@ const ROW_SHAPES: [usize; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32];
 
 /// One SQL text. Marks in braces stand for what the databases write differently, see [`Dialect::expand`]:
 /// `{in_ints $1}`, `{in_texts $1}`, `{in_bytes $1}` (a condition on the column before), `{texts $1}` (a table with the
-/// column `list.value`), and `{rows 3}` (as many rows of three values as are inserted at once).
+/// column `list.value`), `{rows 3}` (as many rows of three values as are inserted at once), `{octets …}` (a text as octets,
+/// to be joined with octets by `||`) and `{all_of …}` (such octets of all rows, one after the other).
 pub(crate) struct Statement {
     name: &'static str,
     text: &'static str,

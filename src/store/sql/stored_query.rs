@@ -8,6 +8,7 @@
 mod filter;
 mod get;
 mod objects;
+mod packed;
 
 use super::{Store, builder::SqlBuilder};
 use crate::{
@@ -18,7 +19,8 @@ use crate::{
     store::StoreError,
 };
 use filter::{of_codes, of_entries, of_patient, of_patterns, of_status, of_time};
-use objects::{Found, Kind, Patients};
+use objects::{Found, Patients};
+use packed::{Kind, Unpack, unpack_all};
 
 pub(super) use get::ALL;
 
@@ -37,7 +39,7 @@ impl Reading {
     /// Adds the limit: one row more than may be answered, less what was found already.
     fn limited(self, mut q: SqlBuilder, found: &Found) -> SqlBuilder {
         let rows = self.limit.saturating_add(1).saturating_sub(found.len());
-        q.sql(" LIMIT ").value(i64::try_from(rows).unwrap_or(i64::MAX));
+        q.sql(" LIMIT ").value(i64::try_from(rows).unwrap_or(i64::MAX)).sql(") x");
         q
     }
 
@@ -86,8 +88,9 @@ impl Store {
         }
     }
 
-    async fn fetch<R: super::tx::Row>(&self, q: SqlBuilder) -> Result<Vec<R>, StoreError> {
-        self.inner.db.fetch_built(q.build(self.inner.db.dialect())?).await
+    async fn fetch<R: Unpack>(&self, q: SqlBuilder) -> Result<Vec<R>, StoreError> {
+        let rows: Vec<(Option<Vec<u8>>,)> = self.inner.db.fetch_built(q.build(self.inner.db.dialect())?).await?;
+        unpack_all(rows.first().and_then(|(packed,)| packed.as_deref()))
     }
 }
 

@@ -6,7 +6,8 @@ use super::{
     Reading,
     filter::of_entries,
     find_entries, find_folders, find_sets,
-    objects::{Found, Kind, Patients},
+    objects::{Found, Patients},
+    packed::{Kind, Unpack, unpack_all},
 };
 use crate::{
     model::{
@@ -15,7 +16,7 @@ use crate::{
     },
     store::{
         StoreError,
-        sql::{ReadTx, Store, args, builder::SqlBuilder, claims::nfc, statements, tx::Row},
+        sql::{ReadTx, Store, args, builder::SqlBuilder, claims::nfc, statements},
     },
 };
 
@@ -259,18 +260,19 @@ impl Answering {
         Ok(())
     }
 
-    async fn fetch_limited<R: Row>(&mut self, q: SqlBuilder) -> Result<Vec<R>, StoreError> {
+    async fn fetch_limited<R: Unpack>(&mut self, q: SqlBuilder) -> Result<Vec<R>, StoreError> {
         let q = self.reading.limited(q, &self.found);
         self.fetch(q).await
     }
 
     /// Reads rows, unless there are too many already: then nothing of the answer is used.
-    async fn fetch<R: Row>(&mut self, q: SqlBuilder) -> Result<Vec<R>, StoreError> {
+    async fn fetch<R: Unpack>(&mut self, q: SqlBuilder) -> Result<Vec<R>, StoreError> {
         if self.reading.is_over(&self.found) {
             return Ok(Vec::new());
         }
         let built = q.build(self.tx.dialect())?;
-        self.tx.fetch_built(built).await
+        let rows: Vec<(Option<Vec<u8>>,)> = self.tx.fetch_built(built).await?;
+        unpack_all(rows.first().and_then(|(packed,)| packed.as_deref()))
     }
 
     /// How the patients of what was found are called after all merges (R-18-16).
