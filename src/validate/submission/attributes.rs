@@ -179,18 +179,17 @@ impl<'a> Attributes<'a> {
         title
     }
 
-    fn classifications(&self, scheme: &str) -> impl Iterator<Item = &'a Classification> + use<'a> {
-        let scheme: Box<str> = scheme.into();
-        self.object.classifications.iter().filter(move |c| c.classification_scheme.as_deref() == Some(&*scheme))
+    fn classifications(&self, scheme: &'static str) -> impl Iterator<Item = &'a Classification> + use<'a> {
+        self.object.classifications.iter().filter(move |c| c.classification_scheme.as_deref() == Some(scheme))
     }
 
     /// All codes of an attribute; faulty ones are reported and left out.
-    pub(super) fn codes(&mut self, scheme: &str, attribute: &str) -> Vec<Code> {
+    pub(super) fn codes(&mut self, scheme: &'static str, attribute: &str) -> Vec<Code> {
         self.classifications(scheme).filter_map(|c| self.code(attribute, c)).collect()
     }
 
     /// All codes of an attribute that needs at least one.
-    pub(super) fn required_codes(&mut self, scheme: &str, attribute: &str) -> Vec<Code> {
+    pub(super) fn required_codes(&mut self, scheme: &'static str, attribute: &str) -> Vec<Code> {
         if self.classifications(scheme).next().is_none() {
             self.missing(attribute);
         }
@@ -198,7 +197,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// The one code of an attribute that must have one.
-    pub(super) fn required_code(&mut self, scheme: &str, attribute: &str) -> Option<Code> {
+    pub(super) fn required_code(&mut self, scheme: &'static str, attribute: &str) -> Option<Code> {
         self.required_codes(scheme, attribute).into_iter().next()
     }
 
@@ -241,7 +240,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// Checks the authors and returns the authorPerson values of all (R-META-30).
-    pub(super) fn authors(&mut self, scheme: &str) -> Vec<Box<str>> {
+    pub(super) fn authors(&mut self, scheme: &'static str) -> Vec<Box<str>> {
         let authors: Vec<_> = self.classifications(scheme).collect();
         authors.into_iter().filter_map(|author| super::author::check(self, author)).map(|p| nfc(p).into()).collect()
     }
