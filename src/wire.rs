@@ -8,4 +8,5 @@ pub mod guard;
 pub mod mime;
 pub mod mtom;
 pub mod soap;
+pub mod value_sets;
 pub mod xds;

@@ -16,3 +16,8 @@ pub use read::read_registry_object_list;
 pub(crate) use read::{for_each_child, misplaced, read_object_list, read_slot, read_slot_list};
 pub use write::write_registry_object;
 pub(crate) use write::{write_classification, write_slot};
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

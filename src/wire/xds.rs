@@ -13,3 +13,6 @@ pub mod iti43;
 pub mod registry_response;
 
 pub use document::DocumentContent;
+
+#[cfg(test)]
+mod tests;

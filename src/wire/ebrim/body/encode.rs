@@ -26,7 +26,7 @@ pub fn encode(object: &RegistryObject, fresh: &mut dyn FnMut() -> EntryUuid) -> 
         }
     }
     for identifier in &object.external_identifiers {
-        body.identifier(identifier);
+        body.identifier(identifier, matches!(object.kind, RimKind::Association { .. }));
     }
     body.token(end);
     body.bytes.shrink_to_fit();
@@ -226,14 +226,15 @@ impl Encoder<'_> {
         }
     }
 
-    fn identifier(&mut self, identifier: &ExternalIdentifier) {
+    /// The patientId is a hole, save on associations, which have none.
+    fn identifier(&mut self, identifier: &ExternalIdentifier, of_association: bool) {
         self.token(f::IDENTIFIER);
         self.fresh_id();
         self.tokens(&[f::REGISTRY_OBJECT, t::OWN_ID, f::IDENTIFIER_TYPE]);
         match f::identification_scheme(&identifier.identification_scheme) {
             Some((before, after)) => {
                 self.token(before);
-                if f::is_patient_id(before) {
+                if f::is_patient_id(before) && !of_association {
                     self.token(t::PATIENT_ID);
                 } else {
                     self.text(&identifier.value);
