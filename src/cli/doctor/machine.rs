@@ -1,0 +1,97 @@
+//! The data directory, the disk under it, and the clock.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+    time::Instant,
+};
+
+use indicatif::HumanBytes;
+
+use super::Checks;
+use crate::{
+    cli::clock,
+    config::Config,
+    store::data_dir::{DataDir, DataDirError},
+};
+
+/// Below this the server will soon refuse documents.
+const LITTLE_SPACE_BYTES: u64 = 5 << 30;
+/// Below this it cannot work.
+const NO_SPACE_BYTES: u64 = 256 << 20;
+/// Flushes that are timed.
+const FLUSHES: usize = 9;
+/// When this program was written; no right clock shows less. 2026-01-01.
+const EARLIEST_SECOND: i64 = 1_767_225_600;
+
+pub(super) fn check(config: &Config, checks: &mut Checks) {
+    data_directory(&config.data, checks);
+    clock(checks);
+    let example = config.repository.repository_unique_id.as_str().starts_with("2.999.");
+    if example && config.production {
+        checks
+            .bad("repository", "repositoryUniqueId is from the arc for examples; set repository.repository_unique_id");
+    } else if example {
+        checks.note(
+            "repository",
+            "repositoryUniqueId is from the arc for examples; take your own before others rely on it",
+        );
+    }
+    if config.repository_role && !config.registry_role && config.repository.registry_url.is_none() {
+        checks.bad("roles", "a repository without the registry role needs repository.registry_url");
+    }
+}
+
+fn data_directory(data: &Path, checks: &mut Checks) {
+    const NAME: &str = "data directory";
+    let shown = data.display();
+    if !data.exists() {
+        checks.note(NAME, format!("{shown} is not there yet; knoop serve makes it"));
+        return;
+    }
+    match DataDir::open(data) {
+        Ok(_) => checks.good(NAME, format!("{shown}, not in use")),
+        Err(error @ DataDirError::InUse(_)) => checks.good(NAME, format!("{shown}: {error}")),
+        Err(error @ DataDirError::Io(_)) => {
+            checks.bad(NAME, format!("{shown}: {error}; give it to the user that runs knoop"));
+            return;
+        }
+    }
+    match fs4::available_space(data) {
+        Ok(free) if free < NO_SPACE_BYTES => checks.bad("disk", format!("only {} free; make room", HumanBytes(free))),
+        Ok(free) if free < LITTLE_SPACE_BYTES => {
+            checks.note("disk", format!("{} free, that is little", HumanBytes(free)))
+        }
+        Ok(free) => checks.good("disk", format!("{} free", HumanBytes(free))),
+        Err(error) => checks.bad("disk", format!("free space cannot be told: {error}")),
+    }
+    match flush_time_us(data) {
+        Ok(time_us) => checks.good("disk", format!("a flush takes {time_us} µs (median of {FLUSHES})")),
+        Err(error) => checks.bad("disk", format!("a file cannot be written and flushed in {shown}: {error}")),
+    }
+}
+
+fn flush_time_us(data: &Path) -> io::Result<u128> {
+    let mut file = tempfile::tempfile_in(data)?;
+    let mut times = Vec::with_capacity(FLUSHES);
+    for _ in 0..FLUSHES {
+        file.write_all(&[0; 4096])?;
+        let begin = Instant::now();
+        File::sync_data(&file)?;
+        times.push(begin.elapsed().as_micros());
+    }
+    times.sort_unstable();
+    Ok(times.get(FLUSHES / 2).copied().unwrap_or_default())
+}
+
+fn clock(checks: &mut Checks) {
+    let now = clock::now();
+    if now.as_second() < EARLIEST_SECOND {
+        checks.bad("clock", format!("it shows {now:.0}, which is past; set it and keep it right with NTP"));
+    } else if Path::new("/run/systemd/timesync/synchronized").exists() {
+        checks.good("clock", format!("{now:.0}, kept right by systemd-timesyncd"));
+    } else {
+        checks.note("clock", format!("{now:.0}; whether NTP keeps it right cannot be told from here"));
+    }
+}
