@@ -21,7 +21,7 @@ use crate::{
     service::repository::{Retrieval, RetrievedDocument},
     wire::{
         ebrim::body::AnswerStyle,
-        mtom::{Package, href},
+        mtom::Package,
         soap::{Fault, ReplyHeader, SOAP_MEDIA_TYPE, write_envelope, write_fault},
         xds::{
             iti18,
@@ -179,7 +179,7 @@ fn retrieval(
         .enumerate()
         .map(|(index, document)| {
             let content = match &frame.package {
-                Some(package) => ResponseContent::Cid(href(&package.document_id(index))),
+                Some(package) => ResponseContent::Cid(package.document_id(index)),
                 None => ResponseContent::Base64Hole,
             };
             readers.push((document.mime_type.clone(), document.reader));

@@ -48,10 +48,11 @@ impl Framing {
         self.state == State::Head || (self.state == State::Start && (self.line.length > 0 || self.carriage_return))
     }
 
-    /// Looks at the next octets.
+    /// Looks at the next octets, and spoils the offer of another protocol (`Connection: Upgrade`, which every client on
+    /// Java's own stack makes on plain HTTP): it may be passed over, but the parser below would end the connection.
     /// # Errors
     /// The place of the first octet that is refused; nothing after it may be read.
-    pub(super) fn check(&mut self, data: &[u8]) -> Result<(), usize> {
+    pub(super) fn check(&mut self, data: &mut [u8]) -> Result<(), usize> {
         let mut at = 0;
         while at < data.len() {
             if let State::Body(left) | State::Chunk(left) = self.state {
@@ -66,6 +67,9 @@ impl Framing {
                 continue;
             }
             self.octet(data[at]).ok_or(at)?;
+            if self.state == State::Head && self.line.offers_upgrade() {
+                data[at] = b'-';
+            }
             at += 1;
         }
         Ok(())
@@ -151,6 +155,16 @@ impl Line {
         self.length == self.kept.len()
     }
 
+    /// Whether the option `upgrade` of a Connection header ends here.
+    fn offers_upgrade(&self) -> bool {
+        const OPTION: usize = "upgrade".len();
+        let before = self.length.wrapping_sub(OPTION);
+        self.is_whole()
+            && self.kept.get(before..).is_some_and(|option| option.eq_ignore_ascii_case(b"upgrade"))
+            && self.kept.get(before.wrapping_sub(1)).is_some_and(|octet| b":, \t".contains(octet))
+            && self.kept.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"connection:"))
+    }
+
     fn chunk_size(&self) -> Option<u64> {
         let digits = self.kept.split(|b| *b == b';').next()?.trim_ascii_end();
         let digits = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
@@ -169,13 +183,15 @@ mod tests {
 
     /// Where a request is refused, the same for every way of cutting it.
     fn refused_at(request: &str) -> Option<usize> {
-        let whole = Framing::default().check(request.as_bytes()).err();
+        let whole = Framing::default().check(&mut request.as_bytes().to_vec()).err();
         for step in 1..request.len() {
             let mut framing = Framing::default();
             let mut at = 0;
-            let found = request.as_bytes().chunks(step).find_map(|chunk| {
+            let mut octets = request.as_bytes().to_vec();
+            let found = octets.chunks_mut(step).find_map(|chunk| {
+                let length = chunk.len();
                 let found = framing.check(chunk).err().map(|place| at + place);
-                at += chunk.len();
+                at += length;
                 found
             });
             assert_eq!(found, whole, "{request:?} by {step}");
@@ -190,11 +206,23 @@ mod tests {
                        \r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n";
         assert_eq!(refused_at(request), None);
         let mut framing = Framing::default();
-        assert_eq!(framing.check(request.as_bytes()), Ok(()));
+        assert_eq!(framing.check(&mut request.as_bytes().to_vec()), Ok(()));
         assert_eq!(framing.state, State::Start);
         assert!(!framing.in_head());
-        assert_eq!(framing.check(b"G"), Ok(()));
+        assert_eq!(framing.check(&mut [b'G']), Ok(()));
         assert!(framing.in_head());
+    }
+
+    #[test]
+    fn the_offer_of_another_protocol_is_passed_over() {
+        let request = "POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n";
+        for step in 1..request.len() {
+            let mut octets = request.as_bytes().to_vec();
+            let mut framing = Framing::default();
+            assert!(octets.chunks_mut(step).all(|chunk| framing.check(chunk).is_ok()));
+            let seen = String::from_utf8(octets).expect("ASCII stays ASCII");
+            assert_eq!(seen, request.replace("Connection: Upgrade,", "Connection: Upgrad-,"), "by {step}");
+        }
     }
 
     #[test]
