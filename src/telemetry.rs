@@ -22,12 +22,18 @@ pub enum TelemetryError {
     Started(#[from] tracing_subscriber::util::TryInitError),
 }
 
+/// The level as configured, without the errors that actix-http makes of a partner's broken HTTP: no person here can mend
+/// them. Who wants them names `actix_http` in the level.
+fn directives(level: &str) -> String {
+    if level.contains("actix_http") { level.to_owned() } else { format!("{level},actix_http::h1::dispatcher=off") }
+}
+
 /// Starts the log of this process.
 ///
 /// # Errors
 /// When the level is not understood, or the log was started before.
 pub fn start(logging: &LoggingConfig) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&logging.level)?;
+    let filter = EnvFilter::try_new(directives(&logging.level))?;
     let layer = fmt::layer()
         .with_writer(std::io::stderr)
         .fmt_fields(fields::Fields(logging.format))

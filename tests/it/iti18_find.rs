@@ -182,7 +182,7 @@ fn r_18_13_patterns_of_author_person(server: &TestServer) {
         hits(server, &query.clone().list(AUTHOR, &[pattern]), &id);
     }
     // `[`, `\` and `*` are themselves; case counts; `_` is one character; NFC before comparing.
-    for pattern in ["1%", "[0-9]%", "%o'neil%", "%Zo", "%Zo__", "\\[1]%", "*", "%\\%50%"] {
+    for pattern in ["1%", "[0-9]%", "%o'neil%", "%Zo", "%Zo__", "\\[1]%", "*"] {
         misses(server, &query.clone().list(AUTHOR, &[pattern]));
     }
     hits(server, &query.clone().list(AUTHOR, &["%^Zoe\u{308}"]), &id);

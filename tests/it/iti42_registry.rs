@@ -232,7 +232,7 @@ fn r_42_06_extra_metadata_may_be_dropped(store: Store) {
 
 fn r_42_18_codes_outside_a_value_set(store: Store) {
     let prepared = TestServer::prepare(store).expect("a store");
-    let prepared = prepared.setting("registry.media_types", "[\"text/plain\"]");
+    let prepared = prepared.setting("registry.media_types", "text/plain");
     let server = prepared.start().expect("a server");
     let patient = sample::patient();
     server.register(&Submission::with(&patient, &[&sample::document(&patient)])).expect_success();

@@ -53,14 +53,16 @@ fn r_43_02_each_document_by_itself(server: &TestServer) {
 fn r_43_03_an_unknown_repository(server: &TestServer) {
     let (_, document) = provided(server, b"x");
     let answer = server.retrieve(&[(None, "2.999.77", &document.unique_id())]);
-    answer.expect_refused("XDSUnknownRepositoryId", &["2.999.77"]);
+    answer.expect_refused("XDSUnknownRepositoryId", &["repositoryUniqueId"]);
 }
 
 fn r_43_04_an_unknown_document(server: &TestServer) {
     let (patient, _) = provided(server, b"x");
     let repository = repository_of(server, &patient);
     for id in [sample::oid().as_str(), "../../etc/passwd", "%", "x'; --"] {
-        server.retrieve(&[(None, &repository, id)]).expect_refused("XDSDocumentUniqueIdError", &[id]);
+        let answer = server.retrieve(&[(None, &repository, id)]);
+        answer.expect_refused("XDSDocumentUniqueIdError", &[]);
+        assert_eq!(answer.errors()[0].location, id);
     }
 }
 
@@ -162,7 +164,8 @@ fn the_length_is_known_before_the_first_octet(server: &TestServer) {
 fn s_in_28_too_many_requests_are_refused(server: &TestServer) {
     let (patient, _) = provided(server, b"x");
     let repository = repository_of(server, &patient);
-    let requests: Vec<_> = (0..101).map(|_| (None, repository.as_str(), "1.2.3")).collect();
+    let ids: Vec<String> = (0..101).map(|n| format!("1.2.3.{n}")).collect();
+    let requests: Vec<_> = ids.iter().map(|id| (None, repository.as_str(), id.as_str())).collect();
     let answer = server.retrieve(&requests);
     assert!(answer.http.status != 200 || answer.errors().len() == 1, "{:?}", answer.errors().len());
     assert_eq!(server.retrieve(&requests[..100]).errors().len(), 100);

@@ -121,8 +121,13 @@ struct Checks<'a> {
     ends: HashMap<EntryUuid, End>,
 }
 
+/// Names an association by its target too: its own id may be one that the sender never saw.
+fn label(association: &Association) -> String {
+    format!("{} to {}", association.entry_uuid, association.target)
+}
+
 fn metadata_error(association: &Association, rule: &str, text: &str) -> Option<Finding> {
-    let context = format!("{}: {text}", association.entry_uuid);
+    let context = format!("{}: {text}", label(association));
     Some(Finding::error(XdsErrorCode::RegistryMetadataError, rule, context))
 }
 
@@ -137,7 +142,7 @@ impl Checks<'_> {
             return self.member_kinds(association, source, target);
         }
         let unresolved = |rule: &str, text: &str| {
-            let context = format!("{}: {text}", association.entry_uuid);
+            let context = format!("{}: {text}", label(association));
             Some(Finding::error(XdsErrorCode::UnresolvedReference, rule, context))
         };
         if source.kind != ObjectKind::DocumentEntry || !source.inside {
