@@ -6,6 +6,7 @@
 //! Source: design section 2.
 
 mod assembly;
+mod backup;
 mod bench;
 mod bsn;
 mod clock;
@@ -23,6 +24,7 @@ mod peer;
 mod progress;
 mod query;
 mod refusals;
+mod restore;
 mod serve;
 mod submit;
 mod table;
@@ -70,6 +72,10 @@ enum Command {
     Fetch(fetch::FetchArgs),
     /// Put load on a server and measure it
     Bench(bench::BenchArgs),
+    /// Copy database and documents while the server works
+    Backup(backup::BackupArgs),
+    /// Put a backup where nothing is yet
+    Restore(restore::RestoreArgs),
     /// List the last requests that this server refused
     Refusals(refusals::RefusalsArgs),
 }
@@ -104,6 +110,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Find(args) => find::run(args),
         Command::Fetch(args) => fetch::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Refusals(args) => refusals::run(&args),
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Uses `client`, `store`, `validate`, `security` and `model`. SOAP, HTTP and the kind of database are unknown here.
 
+pub mod backup;
 mod error;
 mod habits;
+pub mod integrity;
 pub mod jobs;
 pub mod refusals;
 pub mod registry;

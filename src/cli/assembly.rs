@@ -12,9 +12,11 @@ use anyhow::Context;
 use tokio::sync::watch;
 
 use super::Failure;
+#[cfg(feature = "s3")]
+use crate::store::documents::S3Settings;
 use crate::{
     client::{Peer, PeerSettings, RemoteRegistry},
-    config::{Config, DatabaseLocation, Patients},
+    config::{Config, DatabaseLocation, Patients, S3Config},
     http::{self, Check, Endpoint, HttpSettings, Listeners, Metrics, Operations},
     service::{
         Registry, RegistrySettings, Repository, RepositorySettings, jobs::Jobs, refusals::RefusalLog,
@@ -58,6 +60,35 @@ pub(super) async fn open_store(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open(&settings).await.context("the database cannot be opened")?)
 }
 
+/// The document store that the configuration names.
+///
+/// # Errors
+/// When it cannot be opened, or is one that this program was built without.
+pub(super) fn open_documents(config: &Config) -> Result<DocumentStore, Failure> {
+    let settings = match &config.documents.s3 {
+        None => DocumentSettings::Files { folder: config.documents_path() },
+        Some(s3) => bucket(s3)?,
+    };
+    Ok(DocumentStore::open(&settings).context("the document store cannot be opened")?)
+}
+
+#[cfg(feature = "s3")]
+fn bucket(s3: &S3Config) -> Result<DocumentSettings, Failure> {
+    Ok(DocumentSettings::S3(S3Settings {
+        endpoint: s3.endpoint.clone(),
+        region: s3.region.clone(),
+        bucket: s3.bucket.clone(),
+        access_key: s3.access_key.clone(),
+        secret_key: s3.secret_key.clone(),
+        allow_http: s3.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")),
+    }))
+}
+
+#[cfg(not(feature = "s3"))]
+fn bucket(_: &S3Config) -> Result<DocumentSettings, Failure> {
+    Err(Failure::wrong_use("documents.store = \"s3\" needs a program that was built with the cargo feature s3"))
+}
+
 /// The actors, the stores under them and the lock on the data directory.
 pub(super) struct Actors {
     pub registry: Option<Registry>,
@@ -78,9 +109,7 @@ impl Actors {
         if migrate {
             store.migrate().await.context("the database cannot be brought to this version")?;
         }
-        let folder = config.documents_path();
-        let documents =
-            DocumentStore::open(&DocumentSettings::Files { folder }).context("the document store cannot be opened")?;
+        let documents = open_documents(config)?;
         let registry = match config.registry_role {
             true => Some(Registry::new(store.clone(), registry_settings(config)?, body::encode)),
             false => None,
@@ -103,11 +132,15 @@ impl Actors {
     /// # Errors
     /// When the database cannot be read.
     pub(super) async fn is_empty(&self) -> Result<bool, Failure> {
-        Ok(self.store.read().await?.count_documents().await? == 0)
+        Ok(self.store.read().await?.document_totals().await?.0 == 0)
     }
 }
 
-fn take_data_dir(folder: &Path) -> Result<DataDir, Failure> {
+/// Takes the data directory for this process.
+///
+/// # Errors
+/// When another has it, or it cannot be made.
+pub(super) fn take_data_dir(folder: &Path) -> Result<DataDir, Failure> {
     DataDir::open(folder).map_err(|error| match error {
         DataDirError::InUse(_) => Failure::Fault(anyhow::Error::new(error)),
         DataDirError::Io(_) => {

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 pub use blob_id::{BlobId, BlobIdError};
 pub use error::DocumentError;
 pub use incoming::{Incoming, Received};
-pub use reader::DocumentReader;
+pub use reader::{DocumentReader, Hashed};
 #[cfg(feature = "s3")]
 pub use s3::{S3Settings, S3Store};
 pub use sweep::{Extent, SweepError, SweepTimes, Swept, sweep};
@@ -79,17 +79,22 @@ impl DocumentStore {
     /// # Errors
     /// When the system gives no random octets.
     pub fn receive(&self) -> Result<Incoming, DocumentError> {
-        match self {
-            Self::Files(files) => {
-                let blob = files.intake().draw()?;
-                Ok(Incoming::new(Target::Files(files.clone()), blob))
-            }
+        let blob = match self {
+            Self::Files(files) => files.intake().draw()?,
             #[cfg(feature = "s3")]
-            Self::S3(bucket) => {
-                let blob = bucket.intake.draw()?;
-                Ok(Incoming::new(Target::Bucket(bucket.clone(), bucket.upload(&blob)), blob))
-            }
-        }
+            Self::S3(bucket) => bucket.intake.draw()?,
+        };
+        Ok(self.receive_as(blob))
+    }
+
+    /// Begins to receive the bytes that another store has under this id.
+    pub fn receive_as(&self, blob: BlobId) -> Incoming {
+        let target = match self {
+            Self::Files(files) => Target::Files(files.clone()),
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => Target::Bucket(bucket.clone(), bucket.upload(&blob)),
+        };
+        Incoming::new(target, blob)
     }
 
     /// Makes documents durable under their final names, all of one request together: when this returns, they survive a

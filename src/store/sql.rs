@@ -11,6 +11,7 @@ mod columns;
 mod dialect;
 mod doctor;
 mod documents;
+mod export;
 mod jobs;
 mod open;
 mod patients;

@@ -41,14 +41,19 @@ pub fn trials() -> Vec<libtest_mimic::Trial> {
     ]
 }
 
-struct Repository {
-    store: Store,
-    documents: DocumentStore,
-    folder: tempfile::TempDir,
+/// Rows and files of one repository.
+pub struct Repository {
+    /// Rows.
+    pub store: Store,
+    /// Bytes.
+    pub documents: DocumentStore,
+    /// Where the files are.
+    pub folder: tempfile::TempDir,
 }
 
 impl Repository {
-    fn new(store: Store) -> Self {
+    /// An empty one.
+    pub fn new(store: Store) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let documents =
             DocumentStore::open(&DocumentSettings::Files { folder: folder.path().join("documents") }).unwrap();
@@ -79,7 +84,7 @@ impl Repository {
     }
 
     /// The whole way in.
-    async fn store(&self, unique_id: &str, content: &[u8], state: DocumentState) -> Option<DocumentRow> {
+    pub async fn store(&self, unique_id: &str, content: &[u8], state: DocumentState) -> Option<DocumentRow> {
         let received = self.receive(content).await;
         let document = document(unique_id, &received);
         self.pend(received.blob_id, HOUR).await;
@@ -87,11 +92,13 @@ impl Repository {
         self.keep(vec![document], state).await.unwrap().remove(0)
     }
 
-    async fn find(&self, unique_id: &str) -> Option<DocumentRow> {
+    /// A document by its uniqueId.
+    pub async fn find(&self, unique_id: &str) -> Option<DocumentRow> {
         self.store.read().await.unwrap().find_documents(&[unique_id]).await.unwrap().remove(0)
     }
 
-    async fn content(&self, row: &DocumentRow) -> Vec<u8> {
+    /// The first MiB of a document.
+    pub async fn content(&self, row: &DocumentRow) -> Vec<u8> {
         let mut reader = self.documents.read(row.blob_id, row.size_bytes).await.unwrap();
         reader.next().await.map(|block| block.unwrap().to_vec()).unwrap_or_default()
     }
@@ -100,7 +107,8 @@ impl Repository {
         sweep(&self.store, &self.documents, now_ms, SweepTimes::default(), extent).await.unwrap()
     }
 
-    fn files(&self) -> Vec<PathBuf> {
+    /// All files.
+    pub fn files(&self) -> Vec<PathBuf> {
         files_below(&self.folder.path().join("documents"))
     }
 }

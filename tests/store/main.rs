@@ -1,5 +1,6 @@
 //! The store, tried on SQLite and on PostgreSQL through what the rest of the program sees of it.
 
+mod backup;
 mod doctor;
 mod documents;
 mod jobs;
@@ -19,6 +20,7 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     let trials = [
+        backup::trials(),
         doctor::trials(),
         documents::trials(),
         jobs::trials(),

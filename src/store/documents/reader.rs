@@ -6,13 +6,28 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{BLOCK_BYTES, DocumentError};
+use super::{
+    BLOCK_BYTES, DocumentError,
+    hashing::{Sha1AndCrc, Sha256Only},
+};
+use crate::model::Sha1Hash;
 
 /// A document that is being read, block after block; the next one is read while the last is sent.
 #[derive(Debug)]
 pub struct DocumentReader {
     size_bytes: u64,
     source: Source,
+}
+
+/// Checksums of a document as it lies in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hashed {
+    /// SHA-1.
+    pub sha1: Sha1Hash,
+    /// SHA-256.
+    pub sha256: [u8; 32],
+    /// CRC-32.
+    pub crc32: u32,
 }
 
 #[derive(Debug)]
@@ -109,6 +124,26 @@ impl DocumentReader {
             #[cfg(feature = "s3")]
             Source::Object(object) => object.next().await,
         }
+    }
+
+    /// Reads all of it for its checksums; `read` is told the octets of each block.
+    ///
+    /// # Errors
+    /// When it cannot be read to its end.
+    pub async fn hash(mut self, read: &(dyn Fn(u64) + Sync)) -> Result<Hashed, DocumentError> {
+        let (mut sha1, mut sha256) = (Sha1AndCrc::new(), Sha256Only::new());
+        while let Some(block) = self.next().await {
+            let block = block?;
+            read(block.len() as u64);
+            (sha1, sha256) = spawn_blocking(move || {
+                sha1.update(&block);
+                sha256.update(&block);
+                (sha1, sha256)
+            })
+            .await?;
+        }
+        let (sha1, crc32) = sha1.finish();
+        Ok(Hashed { sha1, sha256: sha256.finish(), crc32 })
     }
 
     /// The blocks as a stream. It ends after the first error.

@@ -105,18 +105,29 @@ async fn quarantine_unknown(
     now_ms: i64,
     before_ms: i64,
 ) -> Result<u64, SweepError> {
-    // The files first: a row is committed before its file has a name, so a file without a row is unknown for good.
-    let Shard { blobs, mut strangers } = documents.shard(shard, before_ms).await?;
-    if !blobs.is_empty() {
-        let (mut from, mut to) = ([0x00; 16], [0xff; 16]);
-        from[..2].copy_from_slice(&shard);
-        to[..2].copy_from_slice(&shard);
-        let known = store.read().await?.blobs_between(BlobId::from_bytes(from), BlobId::from_bytes(to)).await?;
-        strangers.extend(blobs.iter().filter(|blob| !known.contains_key(blob)).map(BlobId::to_string));
-    }
-    let count = strangers.len() as u64;
-    for name in strangers {
+    let unknown = documents.unknown_in(store, shard, before_ms).await?;
+    let count = unknown.len() as u64;
+    for name in unknown {
         documents.quarantine(shard, name, now_ms).await?;
     }
     Ok(count)
+}
+
+impl DocumentStore {
+    /// Names in a shard, last changed before `before_ms`, that the database does not know.
+    ///
+    /// # Errors
+    /// When the database or the folder cannot be read.
+    pub async fn unknown_in(&self, store: &Store, shard: [u8; 2], before_ms: i64) -> Result<Vec<String>, SweepError> {
+        // The files first: a row is committed before its file has a name, so a file without a row is unknown for good.
+        let Shard { blobs, strangers: mut unknown } = self.shard(shard, before_ms).await?;
+        if !blobs.is_empty() {
+            let (mut from, mut to) = ([0x00; 16], [0xff; 16]);
+            from[..2].copy_from_slice(&shard);
+            to[..2].copy_from_slice(&shard);
+            let known = store.read().await?.blobs_between(BlobId::from_bytes(from), BlobId::from_bytes(to)).await?;
+            unknown.extend(blobs.iter().filter(|blob| !known.contains_key(blob)).map(BlobId::to_string));
+        }
+        Ok(unknown)
+    }
 }

@@ -41,7 +41,10 @@ impl DocumentStore {
     }
 
     /// The shards that hold something, in order.
-    pub(super) async fn shards(&self) -> Result<Vec<[u8; 2]>, DocumentError> {
+    ///
+    /// # Errors
+    /// When the folders cannot be read.
+    pub async fn shards(&self) -> Result<Vec<[u8; 2]>, DocumentError> {
         match self {
             Self::Files(files) => on_thread(files, FileStore::shards).await,
             #[cfg(feature = "s3")]

@@ -42,10 +42,15 @@ statements! {
     DOCUMENT_DROP_RELEASED = "DELETE FROM repository_document \
         WHERE unique_id {in_texts $1} AND state = 2 AND holders <= 0 RETURNING blob_id";
     DOCUMENT_REMOVE = "DELETE FROM repository_document WHERE unique_id {in_texts $1} RETURNING blob_id";
-    DOCUMENT_COUNT = "SELECT COUNT(*) FROM repository_document";
     ENTRY_WITHOUT_DOCUMENT = "SELECT e.entry_uuid FROM document_entry e \
         LEFT JOIN repository_document d ON d.unique_id = e.unique_id \
         WHERE e.repository_unique_id = $1 AND e.object_type = 1 AND d.unique_id IS NULL ORDER BY e.row_id LIMIT $2";
+    BLOB_WITHOUT_DOCUMENT = "SELECT b.blob_id FROM blob b \
+        LEFT JOIN repository_document d ON d.blob_id = b.blob_id WHERE b.state = 2 AND d.blob_id IS NULL LIMIT $1";
+    DOCUMENT_WITHOUT_BLOB = "SELECT d.blob_id FROM repository_document d \
+        LEFT JOIN blob b ON b.blob_id = d.blob_id WHERE b.blob_id IS NULL OR b.state <> 2 LIMIT $1";
+    HOLDS_NOTHING = "SELECT (SELECT COUNT(*) FROM patient) + (SELECT COUNT(*) FROM repository_document)";
+    DOCUMENT_TOTALS = "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM repository_document";
 }
 
 /// Whether the registry has confirmed what the repository keeps (R-41-13).
@@ -324,13 +329,33 @@ impl Tx {
         rows.into_iter().map(DocumentRow::try_from).collect()
     }
 
-    /// How many documents there are.
+    /// How many documents there are, and their octets.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn count_documents(&mut self) -> Result<u64, StoreError> {
-        let (count,): (i64,) = self.fetch_one(&DOCUMENT_COUNT, args![]).await?;
-        Ok(count.unsigned_abs())
+    pub async fn document_totals(&mut self) -> Result<(u64, u64), StoreError> {
+        let (count, bytes): (i64, i64) = self.fetch_one(&DOCUMENT_TOTALS, args![]).await?;
+        Ok((count.unsigned_abs(), bytes.unsigned_abs()))
+    }
+
+    /// Whether there is neither a patient nor a document.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn holds_nothing(&mut self) -> Result<bool, StoreError> {
+        let (count,): (i64,) = self.fetch_one(&HOLDS_NOTHING, args![]).await?;
+        Ok(count == 0)
+    }
+
+    /// Kept bytes that no document points to, and documents whose bytes are not kept: neither should exist.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn mismatched_blobs(&mut self, limit: i64) -> Result<(Vec<BlobId>, Vec<BlobId>), StoreError> {
+        let orphans: Vec<(Vec<u8>,)> = self.fetch_all(&BLOB_WITHOUT_DOCUMENT, args![limit]).await?;
+        let loose: Vec<(Vec<u8>,)> = self.fetch_all(&DOCUMENT_WITHOUT_BLOB, args![limit]).await?;
+        let read = |rows: Vec<(Vec<u8>,)>| rows.into_iter().map(|(raw,)| blob(raw)).collect::<Result<_, _>>();
+        Ok((read(orphans)?, read(loose)?))
     }
 
     /// Stable entries that name this repository and have no document in it.
