@@ -88,7 +88,7 @@ pub async fn check_documents(
     store: &Store,
     documents: &DocumentStore,
     repository: &Oid,
-    read: &(dyn Fn(u64) + Sync),
+    read: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<DocumentReport, IntegrityError> {
     let mut report = DocumentReport::default();
     let mut after = String::new();
@@ -117,13 +117,13 @@ pub async fn check_documents(
     Ok(report)
 }
 
-async fn fault_of(documents: &DocumentStore, row: &DocumentRow, read: &(dyn Fn(u64) + Sync)) -> Option<Fault> {
+async fn fault_of(documents: &DocumentStore, row: &DocumentRow, read: &(dyn Fn(u64) + Send + Sync)) -> Option<Fault> {
     let hashed = match documents.read(row.blob_id, row.size_bytes).await {
         Ok(reader) => reader.hash(read).await,
         Err(error) => Err(error),
     };
     match hashed {
-        Ok(Hashed { sha256, .. }) if sha256 == row.sha256 => None,
+        Ok(Hashed { sha1, sha256, crc32 }) if (sha1, sha256, crc32) == (row.sha1, row.sha256, row.crc32) => None,
         Ok(_) => Some(Fault::WrongHash),
         Err(DocumentError::Missing) => Some(Fault::Missing),
         Err(DocumentError::WrongSize { .. }) => Some(Fault::WrongSize),

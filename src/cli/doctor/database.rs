@@ -1,21 +1,17 @@
 //! The database and, with `--deep`, every row and every document.
 
-use openssl::sha::{Sha1, Sha256};
-
 use super::Checks;
 use crate::{
-    cli::{assembly::open_store, progress::Progress},
-    client,
-    config::{Config, DatabaseLocation},
-    store::{
-        DocumentRow, Store, StoreError,
-        documents::{DocumentSettings, DocumentStore},
+    cli::{
+        assembly::{open_documents, open_store},
+        progress::Progress,
     },
+    config::{Config, DatabaseLocation},
+    service::integrity::{DocumentReport, Fault, IntegrityError, check_documents},
+    store::{Store, documents::DocumentStore},
 };
 
 const NAME: &str = "database";
-/// Documents looked up at a time.
-const PAGE: i64 = 500;
 /// Damaged documents that are named; more are counted.
 const NAMED: usize = 20;
 
@@ -98,92 +94,60 @@ async fn rows(store: &Store, checks: &mut Checks) {
     }
 }
 
-/// What became of the documents.
-#[derive(Default)]
-struct Read {
-    whole: usize,
-    damaged: Vec<String>,
-}
-
 async fn documents(config: &Config, store: &Store, checks: &mut Checks) {
     const NAME: &str = "documents";
-    let folder = config.documents_path();
-    if !folder.is_dir() {
-        checks.note(NAME, format!("{} is not there yet", folder.display()));
+    if config.documents.s3.is_none() && !config.documents_path().is_dir() {
+        checks.note(NAME, format!("{} is not there yet", config.documents_path().display()));
         return;
     }
-    let documents = match DocumentStore::open(&DocumentSettings::Files { folder }) {
+    let documents = match open_documents(config) {
         Ok(documents) => documents,
-        Err(error) => {
-            checks.bad(NAME, format!("the document store cannot be opened: {error}"));
+        Err(failure) => {
+            checks.bad(NAME, failure.to_string());
             return;
         }
     };
-    match read_all(store, &documents).await {
-        Ok(Read { whole, damaged }) if damaged.is_empty() => {
-            checks.good(NAME, format!("{whole}, each with the size and hashes that were recorded"));
-        }
-        Ok(Read { damaged, .. }) => {
-            for text in damaged.iter().take(NAMED) {
-                checks.bad(NAME, format!("{text}; restore it from a backup"));
-            }
-            if damaged.len() > NAMED {
-                checks.bad(NAME, format!("{} more are damaged", damaged.len() - NAMED));
-            }
-        }
-        Err(error) => checks.bad(NAME, format!("their rows cannot be read: {error}")),
-    }
-    match missing(config, store).await {
-        Ok(0) => {}
-        Ok(count) => checks.bad(NAME, format!("{count} entries name this repository and have no document in it")),
-        Err(error) => checks.bad(NAME, format!("their entries cannot be read: {error}")),
+    match read_all(config, store, &documents).await {
+        Ok(report) => tell(&report, checks),
+        Err(error) => checks.bad(NAME, format!("cannot be compared: {error}")),
     }
 }
 
-async fn missing(config: &Config, store: &Store) -> Result<usize, StoreError> {
-    let repository = config.repository.repository_unique_id.as_str();
-    Ok(store.read().await?.entries_without_document(repository, PAGE).await?.len())
-}
-
-async fn read_all(store: &Store, documents: &DocumentStore) -> Result<Read, StoreError> {
-    let total = store.read().await?.count_documents().await?;
-    if total > PAGE.unsigned_abs() {
-        eprintln!("reading {total} documents");
-    }
-    // The whole size is not known beforehand, so only rate and octets could be shown.
-    let progress = Progress::new("reading", 0);
+async fn read_all(config: &Config, store: &Store, documents: &DocumentStore) -> Result<DocumentReport, IntegrityError> {
+    let progress = Progress::new("reading", store.read().await?.document_totals().await?.1);
     let watcher = progress.watcher();
-    let (mut read, mut last) = (Read::default(), String::new());
-    loop {
-        let page = store.read().await?.documents_after(&last, PAGE).await?;
-        let Some(row) = page.last() else { return Ok(read) };
-        last = row.unique_id.to_string();
-        for row in &page {
-            match damage(row, documents, &watcher).await {
-                None => read.whole += 1,
-                Some(what) => read.damaged.push(format!("blob {}: {what}", row.blob_id)),
-            }
-        }
-    }
+    check_documents(store, documents, &config.repository.repository_unique_id, &*watcher).await
 }
 
-/// What is wrong with a document, if anything.
-async fn damage(row: &DocumentRow, documents: &DocumentStore, watcher: &client::Progress) -> Option<String> {
-    let mut reader = match documents.read(row.blob_id, row.size_bytes).await {
-        Ok(reader) => reader,
-        Err(error) => return Some(error.to_string()),
-    };
-    let (mut sha1, mut sha256, mut crc32) = (Sha1::new(), Sha256::new(), crc32fast::Hasher::new());
-    while let Some(block) = reader.next().await {
-        let block = match block {
-            Ok(block) => block,
-            Err(error) => return Some(error.to_string()),
-        };
-        sha1.update(&block);
-        sha256.update(&block);
-        crc32.update(&block);
-        watcher(block.len() as u64);
+fn tell(report: &DocumentReport, checks: &mut Checks) {
+    const NAME: &str = "documents";
+    if report.faults.is_empty() {
+        let text = format!("{}, each with the size and hashes that were recorded", report.documents);
+        checks.good(NAME, text);
     }
-    let same = sha1.finish() == *row.sha1.as_bytes() && sha256.finish() == row.sha256 && crc32.finalize() == row.crc32;
-    (!same).then(|| "its octets are not those that were received".to_owned())
+    for (blob, fault) in report.faults.iter().take(NAMED) {
+        let what = match fault {
+            Fault::Missing => "is missing",
+            Fault::WrongSize => "has not the size that was recorded",
+            Fault::WrongHash => "has not the octets that were received",
+            Fault::Unreadable => "cannot be read",
+        };
+        checks.bad(NAME, format!("blob {blob} {what}; restore it from a backup"));
+    }
+    if report.faults.len() > NAMED {
+        checks.bad(NAME, format!("{} more are damaged", report.faults.len() - NAMED));
+    }
+    if report.unknown_files > 0 {
+        let text = format!("{} files that nobody knows; the sweep of a server sets them aside", report.unknown_files);
+        checks.note(NAME, text);
+    }
+    for (count, what) in [
+        (report.kept_without_document.len(), "kept blobs belong to no document"),
+        (report.documents_not_kept.len(), "documents point to bytes that are not marked as kept"),
+        (report.entries_without_document, "entries name this repository and have no document in it"),
+    ] {
+        if count > 0 {
+            checks.bad(NAME, format!("{count} {what}"));
+        }
+    }
 }

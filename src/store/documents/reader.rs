@@ -130,7 +130,7 @@ impl DocumentReader {
     ///
     /// # Errors
     /// When it cannot be read to its end.
-    pub async fn hash(mut self, read: &(dyn Fn(u64) + Sync)) -> Result<Hashed, DocumentError> {
+    pub async fn hash(mut self, read: &(dyn Fn(u64) + Send + Sync)) -> Result<Hashed, DocumentError> {
         let (mut sha1, mut sha256) = (Sha1AndCrc::new(), Sha256Only::new());
         while let Some(block) = self.next().await {
             let block = block?;
