@@ -93,3 +93,55 @@ impl Body {
         self.ended
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix_http::BoxedPayloadStream;
+    use actix_web::{FromRequest, dev, error::PayloadError, test::TestRequest, web};
+    use bytes::Bytes;
+    use futures_util::{Stream, StreamExt, stream};
+
+    use super::{Body, BodyError};
+    use crate::http::HttpSettings;
+
+    async fn body(stream: impl Stream<Item = Result<Bytes, PayloadError>> + 'static, settings: &HttpSettings) -> Body {
+        let boxed: BoxedPayloadStream = Box::pin(stream);
+        let mut payload = dev::Payload::Stream { payload: boxed };
+        let request = TestRequest::default().to_http_request();
+        Body::new(web::Payload::from_request(&request, &mut payload).await.expect("never fails"), settings)
+    }
+
+    fn octets(n: usize) -> Result<Bytes, PayloadError> {
+        Ok(Bytes::from(vec![0; n]))
+    }
+
+    fn quick() -> HttpSettings {
+        HttpSettings { slow_window: Duration::from_millis(20), slow_bytes: 100, ..HttpSettings::default() }
+    }
+
+    async fn read(body: &mut Body) -> Result<u64, BodyError> {
+        while body.next().await?.is_some() {}
+        Ok(body.read)
+    }
+
+    #[actix_web::test]
+    async fn s_in_02_a_body_that_dries_up_is_given_up() {
+        let mut body = body(stream::iter([octets(99)]).chain(stream::pending()), &quick()).await;
+        assert_eq!(read(&mut body).await, Err(BodyError::Slow));
+        assert!(!body.drain().await, "the connection must be closed");
+    }
+
+    #[actix_web::test]
+    async fn s_in_03_octets_are_counted_as_they_come() {
+        let settings = HttpSettings { message_bytes: 1000, ..quick() };
+        let mut whole = body(stream::iter([octets(600), octets(400)]), &settings).await;
+        assert_eq!(read(&mut whole).await, Ok(1000));
+        let mut large = body(stream::iter([octets(600), octets(401), octets(5)]), &settings).await;
+        assert_eq!(read(&mut large).await, Err(BodyError::TooLarge));
+        assert!(large.drain().await, "a short rest is read and dropped");
+        let endless = stream::repeat_with(|| octets(1 << 16));
+        assert!(!body(endless, &settings).await.drain().await, "but not an endless one");
+    }
+}

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod harness;
+mod http;
 mod iti18_find;
 mod iti18_get;
 mod iti18_request;
@@ -16,7 +17,9 @@ mod iti42_registry;
 mod iti42_structure;
 mod iti43;
 mod layers;
+mod mime;
 mod soap;
+mod soap_switches;
 
 use std::process::ExitCode;
 
@@ -37,6 +40,9 @@ fn main() -> ExitCode {
         iti41::trials(),
         iti43::trials(),
         soap::trials(),
+        soap_switches::trials(),
+        http::trials(),
+        mime::trials(),
         bad_input::trials(),
     ]
     .into_iter()

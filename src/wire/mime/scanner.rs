@@ -289,10 +289,10 @@ impl Scanner {
         self.parts += 1;
         let block = self.buffer.split_to(length);
         let headers = PartHeaders::parse(&block, &self.limits)?;
-        if let Some(id) = &headers.content_id {
-            if !self.content_ids.insert(id.clone()) {
-                return Err(MimeError::DuplicateContentId);
-            }
+        if let Some(id) = &headers.content_id
+            && !self.content_ids.insert(id.clone())
+        {
+            return Err(MimeError::DuplicateContentId);
         }
         self.decoder = Decoder::new(headers.transfer_encoding);
         self.state = State::LineStart(true);

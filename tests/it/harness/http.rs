@@ -60,6 +60,11 @@ impl Connection {
         }
     }
 
+    /// Reads one head without body, such as 100 Continue.
+    pub fn interim(&mut self) -> io::Result<Response> {
+        self.head()
+    }
+
     /// True when the server has closed the connection and sent nothing more.
     pub fn is_closed(&mut self) -> bool {
         let mut one = [0];
