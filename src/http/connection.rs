@@ -17,8 +17,9 @@ use super::framing::Framing;
 
 /// A socket that lets through only what strict framing allows.
 ///
-/// What is refused is replaced by an octet that no parser takes, so that the one answer to a broken request (400, then
-/// close) stays in one place. A head that does not end in time ends the connection.
+/// A refused head is spoiled with octets that no parser takes, so that the one answer to a broken request (400, then close)
+/// stays in one place. After a refused body nothing more is read: to the handler, the body has no end. A head that does not
+/// end in time ends the connection.
 pub(super) struct Connection {
     io: TcpStream,
     framing: Framing,
@@ -32,12 +33,16 @@ impl Connection {
         Self { io, framing: Framing::default(), head_timeout, head: None, refused: false }
     }
 
-    /// Looks at what was read just now.
-    fn inspect(&mut self, fresh: &mut [u8]) {
-        let place = if self.refused { Some(0) } else { self.framing.check(fresh).err() };
-        if let Some(rest) = place.and_then(|place| fresh.get_mut(place..)) {
+    /// Looks at what was read just now, and takes back what may not be seen.
+    fn inspect(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
+        let fresh = buffer.filled_mut().get_mut(before..).unwrap_or_default();
+        if let Err(place) = self.framing.check(fresh) {
             self.refused = true;
-            rest.fill(0);
+            if self.framing.in_body() {
+                buffer.set_filled(before + place);
+            } else if let Some(rest) = fresh.get_mut(place..) {
+                rest.fill(0);
+            }
         }
         self.head = match self.framing.in_head() && !self.refused {
             true => self.head.take().or_else(|| Some(Box::pin(sleep(self.head_timeout)))),
@@ -49,12 +54,13 @@ impl Connection {
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.refused {
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         match Pin::new(&mut this.io).poll_read(cx, buffer) {
             Poll::Ready(Ok(())) => {
-                if let Some(fresh) = buffer.filled_mut().get_mut(before..) {
-                    this.inspect(fresh);
-                }
+                this.inspect(buffer, before);
                 Poll::Ready(Ok(()))
             }
             // When the time for the head is over, as if the client had gone.

@@ -48,6 +48,11 @@ impl Framing {
         self.state == State::Head || (self.state == State::Start && (self.line.length > 0 || self.carriage_return))
     }
 
+    /// Whether the last octet belonged to a body.
+    pub(super) fn in_body(&self) -> bool {
+        !matches!(self.state, State::Start | State::Head)
+    }
+
     /// Looks at the next octets, and spoils the offer of another protocol (`Connection: Upgrade`, which every client on
     /// Java's own stack makes on plain HTTP): it may be passed over, but the parser below would end the connection.
     /// # Errors
