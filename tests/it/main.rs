@@ -5,6 +5,7 @@
 //! against the patients that the tests invented.
 
 mod bad_input;
+mod durability;
 mod harness;
 mod http;
 mod iti18_find;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         http::trials(),
         mime::trials(),
         bad_input::trials(),
+        durability::trials(),
     ]
     .into_iter()
     .flatten()

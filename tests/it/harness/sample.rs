@@ -56,6 +56,11 @@ fn random() -> u64 {
     RandomState::new().hash_one(COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// A random number.
+pub fn number() -> u64 {
+    random()
+}
+
 /// A fresh OID.
 pub fn oid() -> String {
     format!("2.25.{}{:010}", random(), random() % 10_000_000_000)
