@@ -91,29 +91,16 @@ fn complete_entry(
     findings.extend(hold_against(entry, id, v::SLOT_SIZE, &size, same_size));
     entry.slots.retain(|slot| &*slot.name != v::SLOT_REPOSITORY_UNIQUE_ID);
     entry.slots.push(slot(v::SLOT_REPOSITORY_UNIQUE_ID, repository_unique_id.as_str()));
-    let unique_id = parsed(entry.external_identifier(v::DE_UNIQUE_ID), id, "uniqueId");
+    // What is wrong with these two, `validate::repository` has told.
+    let unique_id = entry.external_identifier(v::DE_UNIQUE_ID).and_then(|id| id.parse().ok());
     let mime_type = match &entry.kind {
-        RimKind::ExtrinsicObject { mime_type } => parsed(mime_type.as_deref(), id, "mimeType"),
-        _ => parsed(None, id, "mimeType"),
+        RimKind::ExtrinsicObject { mime_type } => mime_type.as_deref().and_then(|mime_type| mime_type.parse().ok()),
+        _ => None,
     };
     match (unique_id, mime_type) {
-        (Ok(unique_id), Ok(mime_type)) if findings.is_empty() => Ok(Matched { unique_id, mime_type, received }),
-        (unique_id, mime_type) => {
-            findings.extend(unique_id.err());
-            findings.extend(mime_type.err());
-            Err(findings)
-        }
+        (Some(unique_id), Some(mime_type)) if findings.is_empty() => Ok(Matched { unique_id, mime_type, received }),
+        _ => Err(findings),
     }
-}
-
-fn parsed<T: std::str::FromStr>(value: Option<&str>, id: &str, attribute: &str) -> Result<T, Finding>
-where
-    T::Err: std::fmt::Display,
-{
-    let value = value.unwrap_or_default();
-    value.parse().map_err(|problem| {
-        error(XdsErrorCode::RepositoryMetadataError, "R-41-08", format!("{id}: {attribute}: {problem}"))
-    })
 }
 
 fn slot(name: &str, value: &str) -> Slot {

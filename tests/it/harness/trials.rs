@@ -25,6 +25,15 @@ pub fn alone(module: &str, name: &'static str, test: fn()) -> Trial {
     })
 }
 
+/// A trial that may find out that it cannot run here.
+pub fn fallible(module: &str, name: &'static str, test: fn() -> Result<Completion, Failed>) -> Trial {
+    let name = label(module, name, None);
+    Trial::ignorable_test(name.clone(), move || {
+        CURRENT.with(|c| *c.borrow_mut() = name);
+        test()
+    })
+}
+
 /// Trials against the servers that all tests share, one for each store. A store that cannot be had is told as the reason.
 pub fn stores(module: &str, name: &'static str, test: fn(&TestServer)) -> Vec<Trial> {
     Store::ALL
