@@ -19,6 +19,8 @@ mod registry;
 mod row_ids;
 mod statement;
 mod stored_query;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod writer;
 

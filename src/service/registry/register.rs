@@ -35,6 +35,7 @@ impl Registry {
             .map_err(ServiceError::Refused)?;
         self.habits.note(&ctx.caller, &checked.tolerated);
         let warnings = checked.submission.warnings.clone();
+        let weight = RowKeys::weight(&checked.submission);
         let first_row_id = self.store.row_ids(RowKeys::count(&checked.submission)).await?;
         let registration = Arc::new(Registration {
             submission: checked.submission,
@@ -46,7 +47,7 @@ impl Registry {
             ctx: ctx.clone(),
         });
         self.store
-            .write(move |tx| {
+            .write_weighing(weight, move |tx| {
                 let registration = Arc::clone(&registration);
                 Box::pin(async move { registration.run(tx).await })
             })

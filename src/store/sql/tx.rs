@@ -88,6 +88,15 @@ impl Tx {
         Ok(Self { connection: Connection::Sqlite(tx), trouble: None })
     }
 
+    /// Throws the writing connection away. After an error that made SQLite end the transaction by itself the driver
+    /// believes that it is still open, and would begin no other one.
+    pub(super) async fn renew_sqlite(writer: &SqlitePool) {
+        if let Ok(connection) = writer.acquire().await {
+            // What matters is that it is gone, not how it went.
+            let _gone = connection.close().await;
+        }
+    }
+
     pub(super) async fn begin_postgres(writers: &PgPool) -> Result<Self, StoreError> {
         let begun = writers.begin().await;
         let tx = begun.map_err(|error| read_error(Dialect::Postgres, "BEGIN", &error))?;

@@ -217,6 +217,7 @@ async fn write_batches(pool: SqlitePool, mut waiting: mpsc::Receiver<Box<dyn Ite
         let mut batch = Batch { items: Vec::new(), bytes: 0 };
         let outcome = batch.run(&pool, first, &mut waiting, &mut held_over).await;
         if let Err(error) = &outcome {
+            Tx::renew_sqlite(&pool).await;
             tracing::error!(%error, items = batch.items.len(), "a commit failed, nothing of it was kept");
         }
         committed.notify_one();
@@ -255,8 +256,8 @@ impl Batch {
                 break;
             }
             if let Err(error) = self.run_item(&mut tx, item).await {
-                // What SQLite could not undo by itself is undone when the connection is used again.
-                let _undone_later = tx.rollback().await;
+                // SQLite may have undone everything by itself, which is why this may fail; the connection goes anyhow.
+                let _undone = tx.rollback().await;
                 return Err(error);
             }
             let full = self.items.len() >= BATCH_ITEMS || self.bytes >= BATCH_BYTES || began.elapsed() >= BATCH_TIME;

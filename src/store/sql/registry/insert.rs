@@ -11,7 +11,7 @@ use crate::{
     store::{
         StoreError,
         sql::{
-            Args, Tx,
+            Args, Tx, Weight,
             claims::{ClaimKind, NewClaim, ObjectKind, nfc, size_to_store},
             statements,
         },
@@ -69,6 +69,15 @@ impl RowKeys {
     /// How many row ids a submission needs.
     pub fn count(submission: &Submission) -> usize {
         1 + submission.document_entries.len() + submission.folders.len() + submission.associations.len()
+    }
+
+    /// How heavy a submission is, for [`Store::write_weighing`](crate::store::Store::write_weighing).
+    pub fn weight(submission: &Submission) -> Weight {
+        let entries = submission.document_entries.iter().map(|it| &it.body);
+        let folders = submission.folders.iter().map(|it| &it.body);
+        let bodies = entries.chain(folders).chain(submission.associations.iter().map(|it| &it.body));
+        let bytes = bodies.chain([&submission.submission_set.body]).map(|body| body.as_bytes().len()).sum();
+        Weight { objects: Self::count(submission), bytes }
     }
 
     fn patient(&self, id: &PatientId) -> Result<i64, StoreError> {

@@ -1,0 +1,124 @@
+//! What only the inside of the store can see: plans of statements, and a disk that is full.
+
+use futures_util::{FutureExt as _, future};
+
+use super::{SqliteSettings, Store, StoreSettings, Tx, dialect::Dialect, statement, tx::Db};
+use crate::{model::PatientId, store::StoreError};
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts").block_on(test)
+}
+
+async fn store(folder: &tempfile::TempDir) -> (Store, sqlx::SqlitePool) {
+    let settings = StoreSettings::Sqlite(SqliteSettings::new(folder.path().join("knoop.db")));
+    let store = Store::open(&settings).await.expect("the database opens");
+    store.migrate().await.expect("the schema is made");
+    let Db::Sqlite { writer, .. } = &store.inner.db else { panic!("SQLite was opened") };
+    let writer = writer.clone();
+    (store, writer)
+}
+
+/// These are for the doctor, for backups and for a database that is filled: they read everything.
+const READ_EVERYTHING: [&str; 5] =
+    ["ENTRY_WITHOUT_DOCUMENT", "BLOB_WITHOUT_DOCUMENT", "DOCUMENT_WITHOUT_BLOB", "HOLDS_NOTHING", "DOCUMENT_TOTALS"];
+
+/// Whatever a transaction asks is found by an index, however much there is.
+#[test]
+fn no_statement_of_a_transaction_walks_a_table_that_grows() {
+    const GROWING: [&str; 9] = [
+        "patient",
+        "claim",
+        "document_entry",
+        "entry_value",
+        "submission_set",
+        "folder",
+        "association",
+        "blob",
+        "repository_document",
+    ];
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, writer) = store(&folder).await;
+        let mut walks = Vec::new();
+        for statement in statement::all().filter(|it| !super::doctor::ALL.iter().any(|other| std::ptr::eq(*it, *other)))
+        {
+            let text = statement.sql(Dialect::Sqlite);
+            if READ_EVERYTHING.contains(&statement.name())
+                || !["SELECT", "UPDATE", "DELETE", "WITH"].iter().any(|word| text.starts_with(word))
+            {
+                continue;
+            }
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+            let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(&writer).await.unwrap();
+            for (.., step) in plan {
+                let table = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+                let is = |growing: &&str| *growing == table || text.contains(&format!(" {growing} {table} "));
+                if !table.is_empty() && GROWING.iter().any(is) {
+                    walks.push(format!("{}: {step}", statement.name()));
+                }
+            }
+        }
+        store.close().await;
+        assert_eq!(walks, Vec::<String>::new());
+    });
+}
+
+async fn create(tx: &mut Tx, name: &str) -> Result<(), StoreError> {
+    let id = PatientId::new(name, "2.999.1.1".parse().expect("an OID")).expect("a name");
+    tx.create_patient(&id, 1, "test").await
+}
+
+async fn count(writer: &sqlx::SqlitePool) -> i64 {
+    sqlx::query_scalar("SELECT COUNT(*) FROM patient").fetch_one(writer).await.unwrap()
+}
+
+/// Design 9, Writes: what cannot be made durable is told to everybody who shared the commit.
+#[test]
+fn a_full_disk_fails_the_whole_batch_and_leaves_nothing() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, writer) = store(&folder).await;
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&writer).await.unwrap();
+        let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 4));
+        sqlx::query(limit).execute(&writer).await.unwrap();
+        let (began, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+        let (go_on, may_go_on) = tokio::sync::watch::channel(false);
+        let first = store.write(move |tx: &mut Tx| {
+            let (began, mut may_go_on) = (began.clone(), may_go_on.clone());
+            async move {
+                create(tx, "first").await?;
+                began.send(()).expect("the test listens");
+                may_go_on.wait_for(|go| *go).await.expect("the test goes on");
+                Ok::<_, StoreError>(())
+            }
+            .boxed()
+        });
+        let small = store.write(|tx| async move { create(tx, "small").await }.boxed());
+        let large = store.write(|tx: &mut Tx| {
+            async move {
+                for n in 0..2000 {
+                    create(tx, &format!("{n}{}", "x".repeat(200))).await?;
+                }
+                Ok::<_, StoreError>(())
+            }
+            .boxed()
+        });
+        // The others are queued while the first one runs.
+        let release = async {
+            has_begun.recv().await.expect("the first one begins");
+            go_on.send(true).expect("the first one listens");
+        };
+        let (_, small, large, ()) = future::join4(first, small, large, release).await;
+        assert!(matches!(large, Err(StoreError::OutOfResources { .. })), "{large:?}");
+        assert!(matches!(small, Err(StoreError::OutOfResources { .. })), "{small:?}");
+        let gone = "SELECT COUNT(*) FROM patient WHERE id <> 'first'";
+        assert_eq!(sqlx::query_scalar::<_, i64>(gone).fetch_one(&writer).await.unwrap(), 0);
+
+        // The writer goes on with a connection of its own making: the limit is gone with the old one.
+        let before = count(&writer).await;
+        let result: Result<(), StoreError> = store.write(|tx| async move { create(tx, "after").await }.boxed()).await;
+        assert_eq!(result, Ok(()));
+        assert_eq!(count(&writer).await, before + 1);
+        store.close().await;
+    });
+}
