@@ -84,7 +84,7 @@ pub(crate) fn misplaced(element: &Element<'_>) -> DecodeError {
 }
 
 fn boxed(value: &str) -> Box<str> {
-    value.trim_matches([' ', '\t', '\r', '\n']).into()
+    value.trim_ascii().into()
 }
 
 fn boxed_non_empty(value: &str) -> Option<Box<str>> {

@@ -6,7 +6,7 @@ use super::{
     Element, Ns, XmlError, XmlLimits,
     element::Attribute,
     namespaces::Bindings,
-    text::{attribute_value, is_space, malformed},
+    text::{attribute_value, malformed},
 };
 
 /// Reads what stands between `<` and `>`; the reader adds to an error where it was. `attributes` is an empty list whose memory is used again.
@@ -17,11 +17,11 @@ pub(super) fn read_tag<'a>(
     depth: usize,
     limits: &XmlLimits,
 ) -> Result<Element<'a>, XmlError> {
-    let (name, mut rest) = tag.split_at(tag.find(is_space).unwrap_or(tag.len()));
+    let (name, mut rest) = tag.split_at(tag.bytes().position(|b| b.is_ascii_whitespace()).unwrap_or(tag.len()));
     let (prefix, local) = split_name(name, limits)?;
     let mut declarations = Vec::new();
     loop {
-        let trimmed = rest.trim_start_matches(is_space);
+        let trimmed = rest.trim_ascii_start();
         if trimmed.is_empty() {
             break;
         }
@@ -86,8 +86,8 @@ fn resolve<'a>(attributes: &mut [Attribute<'a>], bindings: &Bindings<'a>) -> Res
 /// Splits `name = "value" rest`.
 fn split_attribute(text: &str) -> Result<(&str, &str, &str), XmlError> {
     let (name, after) = text.split_once('=').ok_or(malformed("an attribute without value"))?;
-    let name = name.trim_end_matches(is_space);
-    let after = after.trim_start_matches(is_space);
+    let name = name.trim_ascii_end();
+    let after = after.trim_ascii_start();
     let quote = match after.as_bytes().first() {
         Some(quote @ (b'"' | b'\'')) => *quote,
         _ => return Err(malformed("an attribute value without quotes")),
@@ -97,30 +97,48 @@ fn split_attribute(text: &str) -> Result<(&str, &str, &str), XmlError> {
     Ok((name, quoted.get(..end).unwrap_or_default(), quoted.get(end + 1..).unwrap_or_default()))
 }
 
+/// What an octet may be within a name; more than ASCII is not looked at.
+const fn name_octet(b: u8) -> u8 {
+    match b {
+        b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => STARTS,
+        b'0'..=b'9' | b'-' | b'.' => CONTINUES,
+        b':' => COLON,
+        _ => NEVER,
+    }
+}
+
+const STARTS: u8 = 1;
+const CONTINUES: u8 = 2;
+const COLON: u8 = 4;
+const NEVER: u8 = 8;
+
+const NAME_OCTETS: [u8; 256] = {
+    let mut table = [NEVER; 256];
+    let mut b: u8 = 0;
+    while b < u8::MAX {
+        table[b as usize] = name_octet(b);
+        b += 1;
+    }
+    table
+};
+
 /// Splits a qualified name into prefix and local name.
 fn split_name<'a>(name: &'a str, limits: &XmlLimits) -> Result<(&'a str, &'a str), XmlError> {
     if name.len() > limits.name_bytes {
         return Err(XmlError::Limit { what: "octets in a name", limit: limits.name_bytes });
     }
-    let mut colon = None;
-    let mut at_start = true;
-    for (index, b) in name.bytes().enumerate() {
-        let fits = match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => true,
-            b'0'..=b'9' | b'-' | b'.' => !at_start,
-            b':' => !at_start && colon.replace(index).is_none(),
-            _ => false,
-        };
-        if !fits {
-            return Err(malformed("a name with a character that names do not have"));
-        }
-        at_start = b == b':';
+    let found = name.bytes().fold(0, |found, b| found | NAME_OCTETS[usize::from(b)]);
+    if found & NEVER != 0 {
+        return Err(malformed("a name with a character that names do not have"));
     }
-    if at_start {
-        return Err(malformed("an empty name"));
-    }
-    Ok(match colon {
-        Some(at) => (name.get(..at).unwrap_or_default(), name.get(at + 1..).unwrap_or_default()),
+    let (prefix, local) = match name.split_once(':') {
+        Some((prefix, local)) if !prefix.is_empty() && !local.contains(':') => (prefix, local),
+        Some(_) => return Err(malformed("a name with a colon that divides nothing")),
         None => ("", name),
-    })
+    };
+    let starts = |part: &str| part.bytes().next().is_some_and(|b| name_octet(b) == STARTS);
+    if !starts(local) || !(prefix.is_empty() || starts(prefix)) {
+        return Err(malformed("a name that does not begin as names do"));
+    }
+    Ok((prefix, local))
 }

@@ -43,7 +43,9 @@ pub(super) fn read_content(reader: &mut XmlReader<'_>) -> Result<DocumentContent
             Event::Text(text) => inline = Some(text),
             Event::Start(element) => {
                 match (element.ns, element.local(), element.attribute("href")) {
-                    (Ns::Xop, "Include", Some(href)) if include.is_none() => include = Some(Box::from(href.trim())),
+                    (Ns::Xop, "Include", Some(href)) if include.is_none() => {
+                        include = Some(Box::from(href.trim_ascii()))
+                    }
                     (Ns::Xop, "Include", Some(_)) => bad = Some("two xop:Include in one Document"),
                     (Ns::Xop, "Include", None) => bad = Some("xop:Include without href"),
                     (Ns::XopOld, _, _) => bad = Some("the namespace of a draft of XOP (2003/12) is not supported"),

@@ -38,7 +38,7 @@ pub fn read_request(reader: &mut XmlReader<'_>) -> Result<AdhocQueryRequest, Dec
     let mut request = AdhocQueryRequest::default();
     for_each_child(reader, |reader, child| match (child.ns, child.local()) {
         (Ns::Query, "ResponseOption") => {
-            request.return_type = child.attribute("returnType").map(|value| value.trim().into());
+            request.return_type = child.attribute("returnType").map(|value| value.trim_ascii().into());
             Ok(reader.skip_element()?)
         }
         (Ns::Rim, "AdhocQuery") => read_query(reader, &child, &mut request).map_err(|e| e.within("AdhocQuery")),
@@ -54,8 +54,8 @@ fn read_query<'a>(
     element: &Element<'a>,
     request: &mut AdhocQueryRequest,
 ) -> Result<(), DecodeError> {
-    request.query_id = element.attribute("id").unwrap_or_default().trim().into();
-    request.home = element.attribute("home").map(str::trim).filter(|home| !home.is_empty()).map(Into::into);
+    request.query_id = element.attribute("id").unwrap_or_default().trim_ascii().into();
+    request.home = element.attribute("home").map(str::trim_ascii).filter(|home| !home.is_empty()).map(Into::into);
     for_each_child(reader, |reader, child| {
         match (child.ns, child.local()) {
             (Ns::Rim, "Slot") => request.slots.push(read_slot(reader, child)?),

@@ -43,7 +43,7 @@ pub fn read_request(reader: &mut XmlReader<'_>) -> Result<ProvideAndRegister, De
         match (child.ns, child.local()) {
             (Ns::Lcm, "SubmitObjectsRequest") if submit.is_none() => submit = Some(iti42::read_request(reader)?),
             (Ns::Xds, "Document") => {
-                let id = child.attribute("id").map(|id| Box::from(id.trim()));
+                let id = child.attribute("id").map(|id| Box::from(id.trim_ascii()));
                 reader.recycle(child);
                 documents.push(DocumentElement { id, content: read_content(reader)? });
             }

@@ -138,7 +138,7 @@ fn read_error_list(reader: &mut XmlReader<'_>, errors: &mut Vec<PeerError>) -> R
     loop {
         match reader.next()? {
             Event::Start(error) if error.is(Ns::Rs, "RegistryError") => {
-                let is_warning = error.attribute("severity").is_some_and(|s| s.trim().ends_with(":Warning"));
+                let is_warning = error.attribute("severity").is_some_and(|s| s.trim_ascii().ends_with(":Warning"));
                 errors.push(PeerError {
                     code: text_of(&error, "errorCode"),
                     context: text_of(&error, "codeContext"),
@@ -155,5 +155,5 @@ fn read_error_list(reader: &mut XmlReader<'_>, errors: &mut Vec<PeerError>) -> R
 }
 
 fn text_of(element: &Element<'_>, attribute: &str) -> Box<str> {
-    element.attribute(attribute).unwrap_or_default().trim().into()
+    element.attribute(attribute).unwrap_or_default().trim_ascii().into()
 }
