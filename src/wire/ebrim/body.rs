@@ -1,4 +1,4 @@
-//! The kept form of a registry object ([`Body`]): made once at registration, turned into an answer many times.
+//! The kept form of a registry object ([`crate::model::Body`]): made once at registration, turned into an answer many times.
 //!
 //! Uses `model` and its neighbours in `wire::ebrim`. A body is octet 1 (the version of the format) and then tokens:
 //!
@@ -7,8 +7,8 @@
 //! | `00` | length (1 octet), text | the text, escaped already |
 //! | `01` | length (2 octets, big-endian), text | the same, longer |
 //! | `02` | 16 octets | a UUID as `urn:uuid:…`: the id of a classification or identifier |
-//! | `03`–`0E` | none | a hole, filled from columns: see [`tokens`] |
-//! | `10`–`FF` | none | a fixed piece of XML, by its number in [`fragments`] |
+//! | `03`–`0E` | none | a hole, filled from columns: see module `tokens` |
+//! | `10`–`FF` | none | a fixed piece of XML, by its number in module `fragments` |
 //!
 //! So an answer is a row of copies: nothing is escaped, nothing allocated per value. Numbers are never given twice, since
 //! bodies outlive programs: a new piece gets a new number, a new meaning a new version.
