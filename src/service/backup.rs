@@ -6,6 +6,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -113,7 +114,7 @@ pub async fn back_up(
     watcher: &Watcher<'_>,
 ) -> Result<Manifest, BackupError> {
     let layout = Layout(to.to_owned());
-    fs::create_dir_all(to)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(to)?;
     if !is_empty(to)? {
         return Err(BackupError::NotEmpty);
     }

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -34,7 +35,8 @@ impl DataDir {
     /// # Errors
     /// [`DataDirError::InUse`] when another running process has it.
     pub fn open(folder: &Path) -> Result<Self, DataDirError> {
-        fs::create_dir_all(folder)?;
+        // Patients' documents are nobody else's to read.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let path = folder.join("lock");
         let mut lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match lock.try_lock() {
@@ -55,16 +57,6 @@ impl DataDir {
     /// The directory itself.
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// The embedded database.
-    pub fn database(&self) -> PathBuf {
-        self.folder.join("knoop.sqlite")
-    }
-
-    /// The documents.
-    pub fn documents(&self) -> PathBuf {
-        self.folder.join("documents")
     }
 }
 
