@@ -41,6 +41,7 @@ pub fn trials() -> Vec<Trial> {
         r_18_53_no_more_than_the_limit_and_one,
         r_meta_33_texts_compare_in_nfc,
         lists_of_many_hundreds,
+        s_in_26_any_combination_of_parameters_is_understood,
     ]
 }
 
@@ -519,4 +520,54 @@ async fn lists_of_many_hundreds(store: Store) {
     let mut patterns: Vec<_> = (0..900).map(|n| like(&format!("%{n}"))).collect();
     patterns.push(like("%Jansen%"));
     assert_eq!(hits(&store, &h.patient, |f| f.author_persons = patterns).await, 2);
+}
+
+/// Whatever parameters come together, the database understands the statement, and no value is taken for SQL.
+async fn s_in_26_any_combination_of_parameters_is_understood(store: Store) {
+    let (p, id) = one(&store, |_| {}).await;
+    let nasty = ["'; DROP TABLE patient; --", "{in_ints $1}", "%_\\\\", "$1", "\u{1f600}\"'", "a^^b"];
+    let mut state = 0x9e37_79b9_u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..150 {
+        let mut codes = |most: usize| (0..next(most + 1)).map(|_| code_value(nasty[next(6)])).collect::<Vec<_>>();
+        let mut filter = EntryFilter {
+            class_codes: codes(3),
+            type_codes: codes(1),
+            practice_setting_codes: codes(2),
+            healthcare_facility_type_codes: codes(1),
+            format_codes: codes(2),
+            event_codes: vec![codes(3), codes(2)],
+            confidentiality_codes: vec![codes(1)],
+            ..EntryFilter::default()
+        };
+        filter.reference_ids = (0..next(3)).map(|_| (0..=next(3)).map(|_| like(nasty[next(6)])).collect()).collect();
+        filter.author_persons = (0..next(3)).map(|_| like(nasty[next(6)])).collect();
+        let times = [TimeRange::default(), range("2024", ""), range("", "2030"), range("2020", "2030")];
+        filter.creation_time = times[next(4)];
+        filter.service_start_time = times[next(4)];
+        filter.service_stop_time = times[next(4)];
+        filter.status = [vec![AvailabilityStatus::Approved], vec![AvailabilityStatus::Deprecated; 2]][next(2)].clone();
+        filter.object_types = vec![DocumentEntryType::Stable; next(3)];
+        filter.availability = vec![DocumentAvailability::Online; next(2)];
+        let queries = [
+            find_documents(&p, filter.clone()),
+            StoredQuery::GetSubmissionSetAndContents {
+                selector: by_unique_id(nasty[next(6)]),
+                entries: filter.clone(),
+            },
+            StoredQuery::GetFolderAndContents { selector: by_uuid(&[id]), entries: filter.clone() },
+            StoredQuery::GetRelatedDocuments {
+                selector: by_uuid(&[id]),
+                association_types: AssociationType::ALL[..next(8)].to_vec(),
+                entries: filter,
+            },
+        ];
+        for query in queries {
+            store.answer(&query, ReturnType::LeafClass, 10).await.unwrap();
+        }
+    }
+    assert_eq!(hits(&store, &p, |_| {}).await, 1);
 }
