@@ -65,7 +65,7 @@ enum Command {
     /// Bring the database to this version
     Migrate(migrate::MigrateArgs),
     /// Submit files to a repository (ITI-41)
-    Submit(submit::SubmitArgs),
+    Submit(Box<submit::SubmitArgs>),
     /// Find documents of a patient in a registry (ITI-18)
     Find(find::FindArgs),
     /// Fetch documents from a repository and check their hashes (ITI-43)
@@ -106,7 +106,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Init(args) => init::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Migrate(args) => migrate::run(&args),
-        Command::Submit(args) => submit::run(args),
+        Command::Submit(args) => submit::run(*args),
         Command::Find(args) => find::run(args),
         Command::Fetch(args) => fetch::run(args),
         Command::Bench(args) => bench::run(args),

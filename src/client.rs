@@ -12,6 +12,8 @@ mod connect;
 mod error;
 mod receive;
 mod remote_registry;
+#[cfg(test)]
+mod tests;
 mod transactions;
 
 pub use answer::Answer;

@@ -5,6 +5,7 @@
 //! against the patients that the tests invented.
 
 mod bad_input;
+mod cli;
 mod durability;
 mod harness;
 mod http;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         mime::trials(),
         bad_input::trials(),
         durability::trials(),
+        cli::trials(),
     ]
     .into_iter()
     .flatten()

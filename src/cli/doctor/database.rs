@@ -8,7 +8,7 @@ use crate::{
     },
     config::{Config, DatabaseLocation},
     service::integrity::{DocumentReport, Fault, IntegrityError, check_documents},
-    store::{Store, documents::DocumentStore},
+    store::{DurabilitySetting, Store, documents::DocumentStore},
 };
 
 const NAME: &str = "database";
@@ -48,9 +48,10 @@ async fn ask(store: &Store, checks: &mut Checks) -> bool {
         Ok(settings) => {
             for setting in &settings {
                 if setting.is_safe {
-                    checks.good(NAME, format!("{} is {}", setting.name, setting.value));
+                    checks.good(NAME, format!("{} is {}", setting.name, in_words(setting)));
                 } else {
-                    checks.bad(NAME, format!("{} is {}; {}", setting.name, setting.value, how_to_mend(setting.name)));
+                    checks
+                        .bad(NAME, format!("{} is {}; {}", setting.name, in_words(setting), how_to_mend(setting.name)));
                 }
             }
         }
@@ -64,6 +65,17 @@ async fn ask(store: &Store, checks: &mut Checks) -> bool {
             checks.bad(NAME, format!("not of this version ({error}); run knoop migrate"));
             false
         }
+    }
+}
+
+/// SQLite tells `synchronous` as a number.
+fn in_words(setting: &DurabilitySetting) -> &str {
+    match (setting.name, setting.value.as_str()) {
+        ("synchronous", "0") => "OFF",
+        ("synchronous", "1") => "NORMAL",
+        ("synchronous", "2") => "FULL",
+        ("synchronous", "3") => "EXTRA",
+        (_, value) => value,
     }
 }
 

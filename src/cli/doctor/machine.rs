@@ -52,7 +52,8 @@ fn data_directory(data: &Path, checks: &mut Checks) {
     }
     match DataDir::open(data) {
         Ok(_) => checks.good(NAME, format!("{shown}, not in use")),
-        Err(error @ DataDirError::InUse(_)) => checks.good(NAME, format!("{shown}: {error}")),
+        Err(DataDirError::InUse(Some(process))) => checks.good(NAME, format!("{shown}, in use by process {process}")),
+        Err(DataDirError::InUse(None)) => checks.good(NAME, format!("{shown}, in use")),
         Err(error @ DataDirError::Io(_)) => {
             checks.bad(NAME, format!("{shown}: {error}; give it to the user that runs knoop"));
             return;
