@@ -1,5 +1,6 @@
 //! From configuration to a server that runs: the place where the parts are put together.
 
+mod probes;
 mod settings;
 mod sockets;
 mod stores;
@@ -17,10 +18,10 @@ use super::Failure;
 use crate::{
     client::{Peer, RemoteRegistry},
     config::Config,
-    http::{self, Check, Endpoint, Metrics, Operations},
+    http::{self, Endpoint, Metrics, Operations},
     service::{Registry, Repository, jobs::Jobs, refusals::RefusalLog, repository::RegistryLink},
     store::{
-        Store, StoreError,
+        Store,
         data_dir::DataDir,
         documents::{DocumentStore, Extent, SweepTimes, sweep},
     },
@@ -106,7 +107,8 @@ pub(super) async fn run(
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
     let endpoint = Endpoint::new(registry, repository, settings::http_settings(config), Arc::clone(&metrics), refusals);
-    let operations = Operations::new(metrics, vec![("database", database_check(store.clone()))]);
+    probes::gauges(config, &store, &metrics);
+    let operations = Operations::new(metrics, probes::checks(&store, &documents));
     let (stopping, stopped) = watch::channel(false);
     let sweeper =
         tokio::spawn(sweep_now_and_then(store.clone(), documents, settings::sweep_times(config), stopped.clone()));
@@ -125,17 +127,6 @@ pub(super) async fn run(
 async fn until(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a stop as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-fn database_check(store: Store) -> Check {
-    Box::new(move || {
-        let store = store.clone();
-        Box::pin(async move { answers(&store).await.map_err(|error| error.to_string()) })
-    })
-}
-
-async fn answers(store: &Store) -> Result<(), StoreError> {
-    store.read().await?.find_documents(&["-"]).await.map(drop)
 }
 
 async fn sweep_now_and_then(store: Store, documents: DocumentStore, times: SweepTimes, stopped: watch::Receiver<bool>) {

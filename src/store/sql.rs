@@ -94,6 +94,11 @@ impl Store {
         self.inner.db.read().await
     }
 
+    /// How many connections to the database are open.
+    pub fn connections(&self) -> u32 {
+        self.inner.db.connections()
+    }
+
     /// As [`Store::read`], without the time limit of ordinary reading: for work on the whole database.
     pub(in crate::store::sql) async fn read_at_leisure(&self) -> Result<ReadTx, StoreError> {
         self.inner.db.read_at_leisure().await

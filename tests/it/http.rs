@@ -28,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
         pitfall_10_no_octet_of_a_refused_body_is_the_next_request,
         a_connection_carries_many_requests,
         health_and_metrics_tell_what_happened,
+        a_server_without_its_documents_is_not_ready,
         a_server_stops_with_a_request_in_flight,
     ]
     .into()
@@ -272,11 +273,29 @@ fn health_and_metrics_tell_what_happened() {
         "knoop_refusals_total{code=\"XDSUnknownStoredQuery\"} 1",
         "knoop_refusals_total{code=\"HTTP 415\"} 1",
         "knoop_requests_in_flight 0",
+        "# TYPE knoop_database_wal_bytes gauge",
+        "# TYPE knoop_database_connections gauge",
         "# EOF",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
     assert_eq!(http::get(&server.address, "/metrics").expect("an answer").status, 404, "not on the SOAP listener");
+}
+
+fn a_server_without_its_documents_is_not_ready() {
+    let server = with(&[]);
+    let operations = server.operations.clone().expect("a listener for operations");
+    let ready = || http::get(&operations, "/health/ready").expect("an answer");
+    // The first sweep may run while the folder is away.
+    server.expect_error("the sweep of documents failed");
+    let (here, gone) = (server.prepared.data.join("documents"), server.prepared.data.join("gone"));
+    std::fs::rename(&here, &gone).expect("renamed");
+    let answer = ready();
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().starts_with("documents: "), "{}", answer.text());
+    assert!(!answer.text().contains('/'), "no path: {}", answer.text());
+    std::fs::rename(&gone, &here).expect("renamed");
+    assert_eq!(ready().status, 200);
 }
 
 fn a_server_stops_with_a_request_in_flight() {

@@ -26,6 +26,7 @@ pub fn trials() -> Vec<Trial> {
         s_in_35_faults_disclose_nothing,
         every_path_takes_its_own_transactions,
         refusals_are_kept_for_the_operator,
+        r_18_53_answers_are_bounded_one_by_one_and_together,
     ]
     .into()
 }
@@ -168,6 +169,8 @@ fn s_in_09_to_14_hostile_xml_is_a_sender_fault() {
     let attributes: String = (0..70).map(|n| format!(" a{n}='1'")).collect();
     let namespaces: String = (0..40).map(|n| format!(" xmlns:n{n}='urn:{n}'")).collect();
     for extra in [
+        nested,
+        many,
         format!("<x{attributes}/>"),
         format!("<x{namespaces}/>"),
         format!("<x a='{}'/>", "y".repeat(17 << 10)),
@@ -229,4 +232,18 @@ fn refusals_are_kept_for_the_operator() {
     assert_eq!(lines[0]["node"], "loopback");
     assert_eq!(lines[1]["message_id"], "urn:uuid:1-2");
     assert!(!text.contains(&patient[..12]), "no patient in the list of refusals");
+}
+
+fn r_18_53_answers_are_bounded_one_by_one_and_together() {
+    let ask = |settings: &[(&str, &str)], code: &str| {
+        let server = with(settings);
+        let patient = sample::patient();
+        let document = sample::document(&patient);
+        server.register(&sample::Submission::with(&patient, &[&document])).expect_success();
+        let query = Query::find_documents(&patient);
+        server.query(&query).expect_codes(&[code]);
+        server.query(&query.object_ref()).expect_success();
+    };
+    ask(&[("limits.answer", "3 KiB")], "XDSTooManyResults");
+    ask(&[("limits.answers", "3 KiB")], "XDSRegistryBusy");
 }

@@ -218,6 +218,13 @@ impl Db {
         }
     }
 
+    pub(super) fn connections(&self) -> u32 {
+        match self {
+            Self::Sqlite { writer, readers } => writer.size() + readers.size(),
+            Self::Postgres { writers, readers } => writers.size() + readers.size(),
+        }
+    }
+
     /// A snapshot.
     pub(super) async fn read(&self) -> Result<ReadTx, StoreError> {
         let connection = match self {
