@@ -1,5 +1,7 @@
 //! The store, tried on SQLite and on PostgreSQL through what the rest of the program sees of it.
 
+#![expect(clippy::unwrap_used, reason = "clippy does not see that functions of libtest-mimic are tests")]
+
 mod backup;
 mod doctor;
 mod documents;

@@ -284,7 +284,7 @@ impl Db {
         let rows = rows.map_err(|error| read_error(Dialect::Sqlite, "integrity_check", &error))?;
         let wrong = rows.iter().filter(|(text,)| text != "ok").count();
         let what = "faults in the database file".to_owned();
-        Ok((wrong > 0).then(|| Problem { what, count: wrong as u64 }).into_iter().collect())
+        Ok((wrong > 0).then_some(Problem { what, count: wrong as u64 }).into_iter().collect())
     }
 
     /// Brings the schema to this version.
