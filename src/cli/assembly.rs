@@ -19,7 +19,12 @@ use crate::{
     client::{Peer, RemoteRegistry},
     config::Config,
     http::{self, Endpoint, Metrics, Operations},
-    service::{Registry, Repository, jobs::Jobs, refusals::RefusalLog, repository::RegistryLink},
+    service::{
+        Registry, Repository,
+        jobs::{Jobs, Policy},
+        refusals::RefusalLog,
+        repository::{CONFIRM_REGISTRATION, RegistryLink},
+    },
     store::{
         Store,
         data_dir::DataDir,
@@ -106,13 +111,13 @@ pub(super) async fn run(
     let Actors { registry, repository, store, documents, data } = actors;
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
+    let jobs = jobs(store.clone(), repository.clone());
     let endpoint = Endpoint::new(registry, repository, settings::http_settings(config), Arc::clone(&metrics), refusals);
     probes::gauges(config, &store, &metrics);
     let operations = Operations::new(metrics, probes::checks(&store, &documents));
     let (stopping, stopped) = watch::channel(false);
     let sweeper =
         tokio::spawn(sweep_now_and_then(store.clone(), documents, settings::sweep_times(config), stopped.clone()));
-    let jobs = Jobs::new(store.clone(), Arc::new(now_ms));
     let worker = tokio::spawn(jobs.run(until(stopped), Duration::from_secs(5)));
     println!("{}", bound.ready_line());
     http::serve(bound.listeners, Arc::new(endpoint), Arc::new(operations), stop).await.context("a listener failed")?;
@@ -122,6 +127,15 @@ pub(super) async fn run(
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The worker with the handlers of what is done later.
+fn jobs(store: Store, repository: Option<Repository>) -> Jobs {
+    let jobs = Jobs::new(store, Arc::new(now_ms));
+    match repository {
+        Some(repository) => jobs.with(CONFIRM_REGISTRATION, Policy::default(), repository.confirm_registration()),
+        None => jobs,
+    }
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

@@ -1,7 +1,11 @@
 //! The registry elsewhere to which a repository forwards.
 
 use super::{ClientError, Peer, PeerActed};
-use crate::model::{RegistryResponse, RequestContext, XdsErrorCode, rim::SubmitObjectsRequest};
+use crate::model::{
+    RegistryResponse, RequestContext, ResponseStatus, XdsErrorCode,
+    rim::{AdhocQueryRequest, Slot, SubmitObjectsRequest},
+    vocabulary,
+};
 
 /// What became of a registration. Source: R-41-11 to R-41-13.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,35 @@ impl RemoteRegistry {
             }
         }
     }
+
+    /// Whether the registry has a SubmissionSet with this uniqueId; nothing when it gave no answer that tells (R-41-13).
+    pub async fn knows_submission_set(&self, unique_id: &str) -> Option<bool> {
+        let parameter =
+            Slot { name: "$XDSSubmissionSetUniqueId".into(), values: vec![format!("'{unique_id}'").into()] };
+        let query = AdhocQueryRequest {
+            query_id: vocabulary::QUERY_GET_SUBMISSION_SET_AND_CONTENTS.into(),
+            home: None,
+            return_type: Some("ObjectRef".into()),
+            slots: vec![parameter],
+        };
+        let message_id = fresh_message_id();
+        match self.peer.stored_query(&message_id, &query).await {
+            Ok(answer) if &*answer.response.status == ResponseStatus::Success.as_urn() => {
+                Some(!answer.object_refs.is_empty())
+            }
+            Ok(_) => None,
+            Err(error) => {
+                log(&error, &message_id);
+                None
+            }
+        }
+    }
+}
+
+/// A MessageID for a call that no request asked for.
+#[expect(clippy::disallowed_methods, reason = "a job has no request that identifiers could come from")]
+fn fresh_message_id() -> String {
+    format!("urn:uuid:{}", uuid::Uuid::new_v4())
 }
 
 fn log(error: &ClientError, message_id: &str) {

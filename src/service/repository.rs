@@ -5,6 +5,7 @@
 mod complete;
 mod provide_and_register;
 mod retrieve;
+mod unconfirmed;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ pub use crate::store::documents::{DocumentError, DocumentReader, Incoming, Recei
 pub use complete::SubmittedDocument;
 pub(in crate::service) use provide_and_register::differing;
 pub use retrieve::{Retrieval, RetrievedDocument};
+pub use unconfirmed::CONFIRM_REGISTRATION;
 
 use super::Registry;
 use crate::{

@@ -8,6 +8,7 @@
 use super::{
     RegistryLink, Repository, SubmittedDocument,
     complete::{Matched, complete},
+    unconfirmed,
 };
 use crate::{
     client::{RegisterOutcome, RemoteRegistry},
@@ -141,33 +142,38 @@ impl Repository {
     ) -> Result<RegistryResponse, ServiceError> {
         let now_ms = ctx.now.as_millisecond();
         let lease_until_ms = now_ms + self.settings.pending_lease_ms;
-        let documents = new.clone();
-        self.store
+        let unique_ids: Vec<DocumentUniqueId> = new.iter().map(|d| d.unique_id.clone()).collect();
+        let job = unconfirmed::job(&submit, &unique_ids, ctx.caller.organisation_key, now_ms, lease_until_ms)?;
+        let job_id = self
+            .store
             .write(move |tx| {
-                let documents = documents.clone();
+                let (documents, job) = (new.clone(), job.clone());
                 Box::pin(async move {
                     let held = tx.keep_documents(&documents, DocumentState::Unconfirmed, now_ms).await?;
                     let findings = differing(&documents, &held);
-                    if findings.is_empty() { Ok(()) } else { Err(ServiceError::Refused(findings)) }
+                    if !findings.is_empty() {
+                        return Err(ServiceError::Refused(findings));
+                    }
+                    Ok(tx.enqueue(&job, now_ms).await?)
                 })
             })
             .await?;
-        let unique_ids: Vec<DocumentUniqueId> = new.into_iter().map(|d| d.unique_id).collect();
+        let sent = Sent { unique_ids, job_id, now_ms, lease_until_ms };
         let not_available = |text: &str| {
             let code = XdsErrorCode::RegistryNotAvailable;
             RegistryResponse::failure(vec![Finding::error(code, "R-41-11", text)])
         };
         match registry.register(ctx, &submit).await {
             RegisterOutcome::Answered(response) if response.status == ResponseStatus::Success => {
-                self.settle(unique_ids, Outcome::Registered).await?;
+                self.settle(sent, Outcome::Registered).await?;
                 Ok(response)
             }
             RegisterOutcome::Answered(response) => {
-                self.settle(unique_ids, Outcome::Refused { lease_until_ms }).await?;
+                self.settle(sent, Outcome::Refused).await?;
                 Ok(response)
             }
             RegisterOutcome::NotReached => {
-                self.settle(unique_ids, Outcome::Refused { lease_until_ms }).await?;
+                self.settle(sent, Outcome::Refused).await?;
                 Ok(not_available("the registry could not be reached; nothing was registered"))
             }
             RegisterOutcome::Unknown => {
@@ -176,15 +182,16 @@ impl Repository {
         }
     }
 
-    async fn settle(&self, unique_ids: Vec<DocumentUniqueId>, outcome: Outcome) -> Result<(), ServiceError> {
+    async fn settle(&self, sent: Sent, outcome: Outcome) -> Result<(), ServiceError> {
         self.store
             .write(move |tx| {
-                let unique_ids = unique_ids.clone();
+                let sent = sent.clone();
                 Box::pin(async move {
-                    let unique_ids: Vec<&str> = unique_ids.iter().map(DocumentUniqueId::as_str).collect();
+                    let unique_ids: Vec<&str> = sent.unique_ids.iter().map(DocumentUniqueId::as_str).collect();
+                    tx.withdraw_job(sent.job_id, sent.now_ms).await?;
                     match outcome {
                         Outcome::Registered => tx.confirm_documents(&unique_ids).await,
-                        Outcome::Refused { lease_until_ms } => tx.release_documents(&unique_ids, lease_until_ms).await,
+                        Outcome::Refused => tx.release_documents(&unique_ids, sent.lease_until_ms).await,
                     }
                 })
             })
@@ -193,9 +200,19 @@ impl Repository {
     }
 }
 
+/// A request that was sent to a registry elsewhere.
+#[derive(Clone)]
+struct Sent {
+    unique_ids: Vec<DocumentUniqueId>,
+    /// The job that looks into it should this request never learn the outcome.
+    job_id: i64,
+    now_ms: i64,
+    lease_until_ms: i64,
+}
+
 /// What the registry elsewhere did.
 #[derive(Clone, Copy)]
 enum Outcome {
     Registered,
-    Refused { lease_until_ms: i64 },
+    Refused,
 }
