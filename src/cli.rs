@@ -53,7 +53,6 @@ Examples:
 Exit status: 0 done, 1 refused by the peer, 2 wrong use, 3 fault on our side.";
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, at the start")]
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
