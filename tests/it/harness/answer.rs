@@ -227,11 +227,6 @@ impl Answer {
         list.children().filter(Node::is_element).map(Found::read).collect()
     }
 
-    /// Objects of one element name.
-    pub fn all(&self, element: &str) -> Vec<Found> {
-        self.objects().into_iter().filter(|o| o.element == element).collect()
-    }
-
     /// The ids of all objects, sorted.
     pub fn ids(&self) -> Vec<String> {
         let mut ids: Vec<String> = self.objects().iter().map(|o| o.id().to_owned()).collect();

@@ -33,7 +33,7 @@ fn spellings(mark: &str) -> Vec<Vec<u8>> {
         let encoded = STANDARD_NO_PAD.encode(&padded);
         let start = (offset * 8).div_ceil(6);
         let end = padded.len() * 8 / 6;
-        all.push(encoded[start..end].as_bytes().to_vec());
+        all.push(encoded.as_bytes()[start..end].to_vec());
     }
     all
 }
