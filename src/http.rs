@@ -1,7 +1,7 @@
 //! SOAP over HTTP: routes, limits, dispatch, MTOM in and out as streams; and the operator's listener.
 //!
 //! Uses `service`, `wire` and `model`, and of `store` only the documents that stream through it. A handler decodes, calls
-//! its actor, encodes; it decides nothing about registry content. Which transactions there are stands in [`routes`].
+//! its actor, encodes; it decides nothing about registry content. Which transactions there are stands in `routes`.
 //!
 //! Source: design section 5; ITI TF-2 Appendix V.3; spec security section 5.
 
