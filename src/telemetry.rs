@@ -39,7 +39,14 @@ pub fn start(logging: &LoggingConfig) -> Result<(), TelemetryError> {
         .fmt_fields(fields::Fields(logging.format))
         .event_format(line::Line(logging.format));
     tracing_subscriber::registry().with(filter).with(layer).try_init()?;
+    std::panic::set_hook(Box::new(tell_place));
     Ok(())
+}
+
+/// Logs where a panic happened. Its message may hold what a partner sent, so it is left out.
+fn tell_place(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "a panic was caught");
 }
 
 #[cfg(test)]
