@@ -88,6 +88,7 @@ async fn submit(repository: &Repository, (metadata, documents): data::DemoSubmis
 fn guide(config: &Config, bound: &Bound) -> String {
     let base = bound.soap.map(|address| format!("http://{address}/xds")).unwrap_or_default();
     let patient = data::patient_ids().into_iter().next().unwrap_or_default();
+    let program = std::env::current_exe().map_or_else(|_| "knoop".to_owned(), |path| path.display().to_string());
     let repository = &config.repository.repository_unique_id;
     let operations =
         bound.operations.map(|a| format!("  health, metrics    http://{a}/health/ready  http://{a}/metrics\n"));
@@ -98,9 +99,9 @@ fn guide(config: &Config, bound: &Bound) -> String {
          \x20 repositoryUniqueId  {repository}\n\
          {operations}\n\
          Try, in another terminal:\n\
-         \x20 knoop find --from {base} --patient '{patient}'\n\
-         \x20 knoop fetch --from {base} --patient '{patient}' --out documents\n\
-         \x20 knoop submit README.md --to {base} --patient '{patient}' --type 34133-9^^2.16.840.1.113883.6.1\n\n\
+         \x20 {program} find --from {base} --patient '{patient}'\n\
+         \x20 {program} fetch --from {base} --patient '{patient}' --out documents\n\
+         \x20 {program} submit README.md --to {base} --patient '{patient}' --type 34133-9^^2.16.840.1.113883.6.1\n\n\
          Stop with Ctrl-C.\n",
         patients = data::patient_ids().len(),
         documents = data::DOCUMENTS,
