@@ -6,11 +6,13 @@
 //! Source: design section 2.
 
 mod assembly;
+mod audit;
 mod backup;
 mod bench;
-mod bsn;
 mod clock;
+mod consent;
 mod demo;
+mod directory;
 mod doctor;
 mod failure;
 mod fetch;
@@ -19,15 +21,17 @@ mod found;
 mod init;
 mod metadata;
 mod migrate;
+mod node;
 mod options;
+mod organisation;
 mod peer;
 mod progress;
-mod query;
 mod refusals;
 mod restore;
 mod serve;
 mod submit;
 mod table;
+mod xdm;
 
 pub use failure::Failure;
 pub use options::{ConfigArgs, DataArgs, ListenNone, PeerArgs};
@@ -58,12 +62,16 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run a server with invented patients and documents, in a directory of its own
     Demo(demo::DemoArgs),
-    /// Write knoop.toml, every key with its default
+    /// Write knoop.toml, every key with its default, and certificates for development
     Init(init::InitArgs),
-    /// Check configuration, database, clock, disk and peers, and say how to mend what is wrong
+    /// Check configuration, certificates, database, clock, disk and peers, and say how to mend what is wrong
     Doctor(doctor::DoctorArgs),
     /// Bring the database to this version
     Migrate(migrate::MigrateArgs),
+    /// Say which partner systems may call, and what they may do
+    Node(node::NodeArgs),
+    /// Say which care providers are behind the nodes
+    Organisation(organisation::OrganisationCommandArgs),
     /// Submit files to a repository (ITI-41)
     Submit(Box<submit::SubmitArgs>),
     /// Find documents of a patient in a registry (ITI-18)
@@ -76,6 +84,14 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Put a backup where nothing is yet
     Restore(restore::RestoreArgs),
+    /// Consent of patients, agreements of regions, emergencies, and the access policy
+    Consent(consent::ConsentArgs),
+    /// Verify, search and export the audit trail
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Packages on media and in zip files (ITI-32): check, unpack, import, pack
+    #[command(subcommand)]
+    Xdm(xdm::XdmCommand),
     /// List the last requests that this server refused
     Refusals(refusals::RefusalsArgs),
 }
@@ -106,12 +122,17 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Init(args) => init::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Node(args) => node::run(args),
+        Command::Organisation(args) => organisation::run(args),
         Command::Submit(args) => submit::run(*args),
         Command::Find(args) => find::run(args),
         Command::Fetch(args) => fetch::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
+        Command::Consent(args) => consent::run(args),
+        Command::Audit(command) => audit::run(&command),
+        Command::Xdm(command) => xdm::run(command),
         Command::Refusals(args) => refusals::run(&args),
     }
 }

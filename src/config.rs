@@ -6,7 +6,11 @@
 //!
 //! Source: design section 2.
 
+mod access;
+mod audit;
+mod audit_delivery;
 mod client;
+mod clock;
 mod database;
 mod documents;
 mod limits;
@@ -15,9 +19,17 @@ mod logging;
 mod registry;
 mod repository;
 mod settings;
+mod tls;
+mod trust;
 mod units;
+mod xdm;
+mod xua;
 
+pub use access::AccessConfig;
+pub use audit::AuditConfig;
+pub use audit_delivery::{AuditDeliveryConfig, AuditDestination};
 pub use client::ClientConfig;
+pub use clock::{ClockConfig, TimeServer};
 pub use database::{DatabaseConfig, DatabaseLocation};
 pub use documents::{DocumentsConfig, S3Config};
 pub use limits::LimitsConfig;
@@ -26,6 +38,10 @@ pub use logging::{LogFormat, LoggingConfig};
 pub use registry::{Patients, RegistryConfig};
 pub use repository::RepositoryConfig;
 pub use settings::{ConfigError, Problem};
+pub use tls::{TlsConfig, TlsMinimum, TlsProfile};
+pub use trust::{AnchorConfig, RevocationConfig, TrustConfig};
+pub use xdm::{XdmConfig, XdmDefaults};
+pub use xua::{IssuerConfig, IssuersError, XuaConfig};
 
 use std::path::{Path, PathBuf};
 
@@ -47,6 +63,8 @@ pub struct Config {
     pub repository_role: bool,
     /// Ports.
     pub listeners: ListenersConfig,
+    /// Certificates and trust of the SOAP listener, and the profile of all TLS.
+    pub tls: TlsConfig,
     /// Fault instead of mirroring when SIMPLE SOAP and MTOM are mixed up (R-SOAP-06).
     pub strict_encoding: bool,
     /// Accept messages without wsa:Action or wsa:MessageID (R-SOAP-07, R-SOAP-12).
@@ -61,8 +79,20 @@ pub struct Config {
     pub documents: DocumentsConfig,
     /// What is too much.
     pub limits: LimitsConfig,
+    /// Who may see what.
+    pub access: AccessConfig,
+    /// The audit trail.
+    pub audit: AuditConfig,
+    /// Packages on media.
+    pub xdm: XdmConfig,
     /// Outgoing calls.
     pub client: ClientConfig,
+    /// Audit repositories.
+    pub audit_delivery: AuditDeliveryConfig,
+    /// User assertions.
+    pub xua: XuaConfig,
+    /// Who tells the time.
+    pub clock: ClockConfig,
     /// The log.
     pub logging: LoggingConfig,
 }
@@ -116,20 +146,29 @@ impl Config {
 
     fn read(s: &mut Settings) -> Self {
         let production = s.parsed("production", false);
+        let limits = LimitsConfig::read(s);
+        let xdm = XdmConfig::read(s, &limits);
         Self {
             data: s.parsed("data", PathBuf::from("./knoop-data")),
             production,
             registry_role: s.parsed("roles.registry", true),
             repository_role: s.parsed("roles.repository", true),
             listeners: ListenersConfig::read(s, production),
+            tls: TlsConfig::read(s),
             strict_encoding: s.parsed("soap.strict_encoding", false),
             lenient_addressing: s.parsed("soap.lenient_addressing", false),
             registry: RegistryConfig::read(s),
             repository: RepositoryConfig::read(s),
             database: DatabaseConfig::read(s),
             documents: DocumentsConfig::read(s),
-            limits: LimitsConfig::read(s),
+            limits,
+            xdm,
+            access: AccessConfig::read(s, production),
+            audit: AuditConfig::read(s, production),
             client: ClientConfig::read(s),
+            audit_delivery: AuditDeliveryConfig::read(s, production),
+            xua: XuaConfig::read(s),
+            clock: ClockConfig::read(s),
             logging: LoggingConfig::read(s),
         }
     }
@@ -137,6 +176,11 @@ impl Config {
     /// The SQLite file: as configured, relative to the data directory.
     pub fn sqlite_path(&self, configured: &Path) -> PathBuf {
         self.data.join(configured)
+    }
+
+    /// The file of the audit's heads: as configured, relative to the data directory.
+    pub fn audit_heads_path(&self) -> PathBuf {
+        self.data.join(&self.audit.heads_file)
     }
 
     /// The directory of documents: as configured, relative to the data directory.
@@ -233,6 +277,21 @@ mod tests {
     fn production_has_no_insecure_listener() {
         let text = refused("production = true\n[listeners]\ninsecure_loopback = \"8089\"\n");
         assert!(text.contains("listeners.insecure_loopback: not with production = true"), "{text}");
+    }
+
+    #[test]
+    fn s_con_01_production_has_access_rules() {
+        let text = refused("production = true\n[access]\nenforce = false\n");
+        assert!(text.contains("access.enforce: not false with production = true"), "{text}");
+        assert!(Config::from_text("x", "production = true").expect("in order").access.enforce);
+    }
+
+    #[test]
+    fn s_aud_50_production_records_and_keeps_for_five_years() {
+        let text = refused("production = true\n[audit]\nrecord = false\nretention_years = 4\n");
+        assert!(text.contains("audit.record: not false with production = true"), "{text}");
+        assert!(text.contains("audit.retention_years: at least 5"), "{text}");
+        assert!(!Config::from_text("knoop.toml", "[audit]\nrecord = false\n").expect("in order").audit.record);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod client;
 pub mod config;
 pub mod http;
 pub mod model;
+pub mod security;
 pub mod service;
 pub mod store;
 pub mod telemetry;

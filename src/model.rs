@@ -6,12 +6,18 @@
 //!
 //! Source: ITI TF-3 §4.1–4.2.
 
+mod address_range;
 mod association;
+mod audit;
 mod author;
 mod availability;
 mod body;
+pub mod bsn;
+mod certificate;
 mod code;
+pub mod consent;
 mod context;
+mod distinguished_name;
 mod document_entry;
 mod document_unique_id;
 mod dtm;
@@ -23,6 +29,8 @@ mod home_community_id;
 mod language_tag;
 mod media_type;
 mod nfc;
+mod node;
+mod node_record;
 mod oid;
 mod patient_id;
 mod recipient;
@@ -37,17 +45,27 @@ mod submission;
 mod submission_set;
 #[cfg(test)]
 mod tests;
+mod user;
 pub mod vocabulary;
 mod xcn;
+pub mod xdm;
 mod xon;
 mod xtn;
 
+pub use address_range::{AddressRange, AddressRangeError};
 pub use association::{Association, AssociationType, SubmissionSetStatus};
+pub use audit::{
+    AuditAction, AuditCode, AuditEvent, AuditLocal, AuditObject, AuditOutcome, AuditParticipant, NetworkAccessPoint,
+};
 pub use author::{Author, AuthorError};
 pub use availability::{AvailabilityStatus, DocumentAvailability, DocumentEntryType};
 pub use body::{Body, BodyEncoder};
+pub use certificate::{
+    CertificateError, CertificateFacts, CertificateMatch, Fingerprint, SerialNumber, SubjectAltName,
+};
 pub use code::{Code, CodeError, CodeValue};
-pub use context::{Caller, Ids, NodeKey, OrganisationKey, RequestContext};
+pub use context::{Caller, Ids, RequestContext};
+pub use distinguished_name::{DistinguishedName, DistinguishedNameError};
 pub use document_entry::DocumentEntry;
 pub use document_unique_id::{DocumentUniqueId, DocumentUniqueIdError};
 pub use dtm::{Dtm, DtmError};
@@ -59,6 +77,8 @@ pub use home_community_id::{HomeCommunityId, HomeCommunityIdError};
 pub use language_tag::{LanguageTag, LanguageTagError};
 pub use media_type::{MediaType, MediaTypeError};
 pub use nfc::nfc;
+pub use node::{Node, NodeKey, NodeRole, NodeRoleError, Organisation, OrganisationKey, Standing};
+pub use node_record::{NodeDescription, NodeLimits, NodeRecord, NodeSetting, XuaMode, XuaModeError};
 pub use oid::{Oid, OidError};
 pub use patient_id::{PatientId, PatientIdError};
 pub use recipient::{IntendedRecipient, IntendedRecipientError};
@@ -69,6 +89,7 @@ pub use source_patient_info::{SourcePatientInfo, SourcePatientInfoError};
 pub use stored::{QueryAnswer, StoredAssociation, StoredEntry, StoredFolder, StoredObject, StoredSubmissionSet};
 pub use submission::Submission;
 pub use submission_set::SubmissionSet;
+pub use user::{AttributeProfile, Coded, InstanceIdentifier, User};
 pub use xcn::{Xcn, XcnError};
 pub use xon::{Xon, XonError};
 pub use xtn::{Xtn, XtnError};

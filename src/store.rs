@@ -10,8 +10,11 @@ mod sql;
 
 pub use error::StoreError;
 pub use sql::{
-    AssociationRow, BlobState, ClaimKind, DocumentRow, DocumentState, DurabilitySetting, FolderRow, HeldClaim,
-    JobLease, JobRow, JobState, MergeError, NewClaim, NewDocument, NewJob, ObjectKind, PatientRow, PostgresSettings,
-    Priority, Problem, ReadTx, ResolvedObject, RowKeys, SqliteSettings, Store, StoreSettings, TakenJob, Tx,
-    UnknownPatients, Weight,
+    AskedPatients, AssertionLedger, AssertionUse, AssociationRow, AuditDelivery, AuditFault, AuditPosition,
+    AuditReport, AuditSeal, AuditSearch, BlobState, ClaimKind, Combination, DocumentRow, DocumentState,
+    DurabilitySetting, EmergencyRow, EntryLabels, Evidence, FolderRow, FoundAudit, Heads, HeldClaim, JobLease, JobRow,
+    JobState, KinRow, Labels, MergeError, NewClaim, NewDocument, NewGrant, NewJob, ObjectKind, PatientRow, PolicyRow,
+    PostgresSettings, Priority, Problem, PruneError, PrunedMonth, ReadTx, RecordedAnswer, ResolvedObject, RowKeys,
+    RunningGrant, SealedAudit, SealedBatch, Sight, SqliteSettings, Store, StoreSettings, TakenJob, Tx, UnknownPatients,
+    UseVerdict, Weight, audit_files, audit_kept_since,
 };

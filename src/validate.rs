@@ -19,3 +19,5 @@ pub use query::{CheckedQuery, stored_query};
 pub use repository::repository;
 pub use rules::{QueryRules, Rules, Tolerance};
 pub use submission::{Checked, submission};
+
+pub(crate) use report::shown;

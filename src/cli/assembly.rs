@@ -1,9 +1,16 @@
 //! From configuration to a server that runs: the place where the parts are put together.
 
+mod assertions;
+pub(super) mod audit;
+mod audit_delivery;
+mod clock_watch;
+mod development;
+pub(super) mod offline;
 mod probes;
 mod settings;
 mod sockets;
 mod stores;
+mod tls;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -11,19 +18,27 @@ use anyhow::Context;
 use tokio::sync::watch;
 
 pub(super) use self::{
-    sockets::{Bound, Sockets},
+    assertions::assertion_settings,
+    clock_watch::in_words,
+    settings::{audit_settings, import_settings, peer_settings, policy_in_force, policy_of},
+    sockets::{Bound, Named, Sockets},
     stores::{open_documents, open_store, take_data_dir},
+    tls::{Tls, client_settings, server_settings},
 };
-use super::Failure;
+use super::{Failure, clock};
 use crate::{
     client::{Peer, RemoteRegistry},
     config::Config,
-    http::{self, Endpoint, Metrics, Operations},
+    http::{self, Endpoint, Metrics, Operations, UserAssertions},
     service::{
-        Registry, Repository,
-        jobs::{Jobs, Policy},
+        Access, Auditor, Registry, Repository,
+        access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
+        audit_view::AuditView,
+        jobs::{Clock, Jobs, Policy},
+        nodes::Nodes,
         refusals::RefusalLog,
         repository::{CONFIRM_REGISTRATION, RegistryLink},
+        xdm::Importer,
     },
     store::{
         Store,
@@ -41,7 +56,9 @@ const FULL_SWEEP_EVERY: u32 = 288;
 pub(super) struct Actors {
     pub registry: Option<Registry>,
     pub repository: Option<Repository>,
-    store: Store,
+    tls: Tls,
+    auditor: Auditor,
+    pub store: Store,
     documents: DocumentStore,
     data: DataDir,
 }
@@ -51,20 +68,29 @@ impl Actors {
     ///
     /// # Errors
     /// With a sentence for the operator.
-    pub(super) async fn open(config: &Config, migrate: bool) -> Result<Self, Failure> {
+    pub(super) async fn open(config: &Config, tls: Tls, migrate: bool) -> Result<Self, Failure> {
         let data = take_data_dir(&config.data)?;
         let store = open_store(config).await?;
         if migrate {
             store.migrate().await.context("the database cannot be brought to this version")?;
         }
         let documents = open_documents(config)?;
+        let auditor = Auditor::new(store.clone(), audit_settings(config));
+        let rules = settings::access_settings(config, tls.client.clone())?;
+        let access = Access::new(store.clone(), rules, auditor.clone());
+        access.take_effect(&clock::context()).await.context("the access policy cannot be recorded")?;
         let registry = match config.registry_role {
-            true => Some(Registry::new(store.clone(), settings::registry_settings(config)?, body::encode)),
+            true => {
+                let settings = settings::registry_settings(config)?;
+                Some(Registry::new(store.clone(), settings, body::encode, auditor.clone(), access.clone()))
+            }
             false => None,
         };
-        let repository = match (config.repository_role, link(config, registry.as_ref())?) {
+        let repository = match (config.repository_role, link(config, &tls, registry.as_ref())?) {
             (true, Some(link)) => {
-                Some(Repository::new(store.clone(), documents.clone(), link, settings::repository_settings(config)))
+                let settings = settings::repository_settings(config);
+                let (store, documents) = (store.clone(), documents.clone());
+                Some(Repository::new(store, documents, link, settings, auditor.clone(), access))
             }
             (true, None) => {
                 let text = "a repository without the registry role needs repository.registry_url";
@@ -72,7 +98,17 @@ impl Actors {
             }
             (false, _) => None,
         };
-        Ok(Self { registry, repository, store, documents, data })
+        Ok(Self { registry, repository, tls, auditor, store, documents, data })
+    }
+
+    /// What takes packages from media over into the repository, if there is one.
+    ///
+    /// # Errors
+    /// With a sentence for the operator.
+    pub(super) fn importer(&self, config: &Config) -> Result<Option<Importer>, Failure> {
+        let Some(repository) = &self.repository else { return Ok(None) };
+        let settings = settings::import_settings(config)?;
+        Ok(Some(Importer::new(repository.clone(), self.store.clone(), self.auditor.clone(), settings)))
     }
 
     /// Whether the repository has no document yet.
@@ -84,10 +120,10 @@ impl Actors {
     }
 }
 
-fn link(config: &Config, registry: Option<&Registry>) -> Result<Option<RegistryLink>, Failure> {
+fn link(config: &Config, tls: &Tls, registry: Option<&Registry>) -> Result<Option<RegistryLink>, Failure> {
     if let Some(url) = &config.repository.registry_url {
-        let peer =
-            Peer::new(url.clone(), &settings::peer_settings(config)).context("the remote registry cannot be called")?;
+        let settings = peer_settings(config, tls.client.clone());
+        let peer = Peer::new(url.clone(), &settings).context("the remote registry cannot be called")?;
         return Ok(Some(RegistryLink::Remote(Arc::new(RemoteRegistry::new(peer)))));
     }
     Ok(registry.cloned().map(RegistryLink::Local))
@@ -108,32 +144,111 @@ pub(super) async fn run(
     bound: Bound,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let Actors { registry, repository, store, documents, data } = actors;
+    let Actors { registry, repository, tls, auditor, store, documents, data } = actors;
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
-    let jobs = jobs(store.clone(), repository.clone());
-    let endpoint = Endpoint::new(registry, repository, settings::http_settings(config), Arc::clone(&metrics), refusals);
+    let jobs = jobs(store.clone(), repository.clone(), auditor.clone());
+    development::admit_clients(config, &store).await?;
+    let nodes = Arc::new(Nodes::load(&store).await.context("the nodes cannot be read")?);
+    let http_settings = settings::http_settings(config);
+    let view = AuditView::new(store.clone(), auditor.clone(), &config.audit.site_id);
+    let (ledger, judge) = assertions::judge(config, &store).await?.unzip();
+    let mut endpoint = Endpoint::new(
+        registry,
+        repository,
+        Arc::clone(&nodes),
+        auditor.clone(),
+        http_settings,
+        Arc::clone(&metrics),
+        refusals,
+    )
+    .with_audit_view(view)
+    .with_assertions(UserAssertions::new(
+        judge.clone(),
+        config.xua.modes.iter().copied(),
+        config.xua.required_attributes,
+    ));
     probes::gauges(config, &store, &metrics);
-    let operations = Operations::new(metrics, probes::checks(&store, &documents));
+    probes::generation(&tls.generation, &metrics);
+    let mut operations = Operations::new(Arc::clone(&metrics), probes::checks(&store, &documents));
+    let delivery = audit_delivery::worker(config, &store, &auditor, &tls)?;
+    if let Some(delivery) = &delivery {
+        delivery.register().await.context("the audit repositories cannot be noted")?;
+        audit_delivery::gauges(&metrics, &delivery.backlogs());
+        operations = operations.with_remarks(audit_delivery::remarks(delivery.backlogs()));
+        if let Some(age) = config.audit_delivery.refuse_after {
+            endpoint = endpoint.with_audit_limit(delivery.backlogs(), age);
+        }
+    }
+    let clock = clock_watch::of(config, &metrics);
+    if let Some(clock) = &clock {
+        operations = operations.with_remarks(clock_watch::remarks(Arc::clone(clock)));
+    }
     let (stopping, stopped) = watch::channel(false);
+    let stop_of_delivery = until(stopped.clone());
+    let deliverer = tokio::spawn(async move {
+        if let Some(delivery) = delivery {
+            delivery.run(stop_of_delivery).await;
+        }
+    });
     let sweeper =
         tokio::spawn(sweep_now_and_then(store.clone(), documents, settings::sweep_times(config), stopped.clone()));
-    let worker = tokio::spawn(jobs.run(until(stopped), Duration::from_secs(5)));
+    let worker = tokio::spawn(jobs.run(until(stopped.clone()), Duration::from_secs(5)));
+    let following = tokio::spawn({
+        let (store, stopped) = (store.clone(), stopped.clone());
+        async move { nodes.follow(&store, until(stopped)).await }
+    });
+    let mut background = vec![tokio::spawn(tls::keep_fresh(tls.clone(), auditor.clone(), stopped.clone())?)];
+    background.extend(tls::fetch_crls(config, &tls, &stopped).into_iter().map(tokio::spawn));
+    if let Some(judge) = judge {
+        background.push(tokio::spawn(assertions::purge_now_and_then(judge.clone(), stopped.clone())));
+        background.push(tokio::spawn(assertions::keep_fresh(config.clone(), judge, stopped.clone())?));
+    }
+    background.extend(clock.map(|clock| {
+        let stopped = until(stopped.clone());
+        tokio::spawn(async move { clock.run(stopped).await })
+    }));
+    tls.server.iter().chain(&tls.client).for_each(|live| tls::tell(live));
+    let trail = audit::Trail::start(config, auditor, &store).await?;
     println!("{}", bound.ready_line());
-    http::serve(bound.listeners, Arc::new(endpoint), Arc::new(operations), stop).await.context("a listener failed")?;
+    http::serve(bound.listeners(config, &tls), Arc::new(endpoint), Arc::new(operations), stop)
+        .await
+        .context("a listener failed")?;
     let _ = stopping.send(true);
     sweeper.await.context("the sweep stopped with a panic")?;
+    following.await.context("following the nodes stopped with a panic")?;
     worker.await.context("the worker of jobs stopped with a panic")?;
+    deliverer.await.context("the delivery of the audit trail stopped with a panic")?;
+    for task in background {
+        task.await.context("a task in the background stopped with a panic")?;
+    }
+    trail.stop().await?;
+    if let Some(ledger) = ledger {
+        ledger.close().await.context("the ledger of used assertions was not closed")?;
+    }
     store.close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
+/// For what is done in the own database: again within seconds, and never given up.
+const PROMPT: Policy = Policy {
+    at_a_time: 4,
+    in_flight: 4,
+    attempts: 1_000_000,
+    first_pause_ms: 1_000,
+    longest_pause_ms: 60_000,
+    lease_ms: 60_000,
+};
+
 /// The worker with the handlers of what is done later.
-fn jobs(store: Store, repository: Option<Repository>) -> Jobs {
-    let jobs = Jobs::new(store, Arc::new(now_ms));
+fn jobs(store: Store, repository: Option<Repository>, auditor: Auditor) -> Jobs {
+    let clock: Clock = Arc::new(now_ms);
+    let jobs = Jobs::new(store.clone(), Arc::clone(&clock))
+        .with(NOTIFY_PRIVACY_OFFICER, PROMPT, notify_privacy_officer(store.clone(), Arc::clone(&clock)))
+        .with(EMERGENCY_ENDED, PROMPT, emergency_ended(store, Arc::clone(&clock), auditor));
     match repository {
-        Some(repository) => jobs.with(CONFIRM_REGISTRATION, Policy::default(), repository.confirm_registration()),
+        Some(repository) => jobs.with(CONFIRM_REGISTRATION, Policy::default(), repository.confirm_registration(clock)),
         None => jobs,
     }
 }

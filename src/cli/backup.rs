@@ -8,11 +8,14 @@ use indicatif::HumanBytes;
 
 use super::{
     DataArgs, Failure,
-    assembly::{open_documents, open_store},
+    assembly::{audit, open_documents, open_store},
     clock,
     progress::Progress,
 };
-use crate::service::backup::{self, Manifest};
+use crate::service::{
+    audit::events,
+    backup::{self, Manifest},
+};
 
 /// What `backup` may be told.
 #[derive(Debug, Args)]
@@ -36,7 +39,11 @@ pub(super) fn run(args: &BackupArgs) -> Result<(), Failure> {
         let store = open_store(&config).await?;
         let documents = open_documents(&config)?;
         let made = backup::back_up(&store, &documents, &args.to, clock::now(), &watcher("saved")).await;
+        let media = args.to.display().to_string();
+        let recorded =
+            audit::record(&config, &store, |parties, actor| events::exported(parties, actor, &media, None)).await;
         store.close().await;
+        recorded?;
         made.with_context(|| format!("no backup was made in {}", args.to.display())).map_err(Failure::from)
     })?;
     print(&manifest, args.json, "saved")?;

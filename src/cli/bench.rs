@@ -23,7 +23,10 @@ use self::{
     load::{Load, Request},
 };
 use super::{Failure, PeerArgs, peer};
-use crate::client::{Outgoing, PartsTo, Peer};
+use crate::{
+    client::{Outgoing, PartsTo, Peer, PeerSettings},
+    model::{Oid, bsn::BSN_AUTHORITY},
+};
 
 /// Which transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -68,6 +71,9 @@ pub(super) struct BenchArgs {
     /// Requests at a time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
     connections: u32,
+    /// A new connection for each request
+    #[arg(long)]
+    new_connections: bool,
     /// Seconds to go on
     #[arg(long, default_value_t = 10, conflicts_with = "requests")]
     duration: u64,
@@ -80,6 +86,9 @@ pub(super) struct BenchArgs {
     /// Patients to spread over
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=9000))]
     patients: u32,
+    /// Assigning authority of their numbers; under another one they are other patients
+    #[arg(long, value_name = "OID", default_value = BSN_AUTHORITY)]
+    authority: Oid,
     /// Documents of a submission, or of one ITI-43
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     docs: u32,
@@ -110,7 +119,11 @@ async fn bench(args: BenchArgs) -> Result<(), Failure> {
     for _ in 0..args.connections {
         let worker = Worker {
             // A pool of its own for each: as many connections as were asked for, no more.
-            peer: peer::peer(&args.to, &args.peer)?,
+            peer: peer::peer_with(
+                &args.to,
+                &args.peer,
+                PeerSettings { keep_alive: !args.new_connections, ..PeerSettings::default() },
+            )?,
             load: Arc::clone(&load),
             next: Arc::clone(&next),
             requests: args.requests.unwrap_or(u64::MAX),

@@ -5,7 +5,7 @@ mod dice;
 mod paper;
 mod people;
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -13,11 +13,13 @@ use futures_util::TryStreamExt;
 
 use super::{
     ConfigArgs, Failure, ListenNone,
-    assembly::{self, Actors, Bound, Sockets, stop_signal},
+    assembly::{self, Actors, Bound, Named, Sockets, Tls, stop_signal},
+    clock,
 };
 use crate::{
-    config::Config,
+    config::{AnchorConfig, Config, RevocationConfig},
     model::{Caller, Ids, RequestContext, ResponseStatus},
+    security::development::Pki,
     service::{Repository, repository::SubmittedDocument},
     telemetry,
 };
@@ -30,6 +32,9 @@ pub(super) struct DemoArgs {
     pub(super) data: PathBuf,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
+    /// SOAP with mutual TLS on this address [default: 127.0.0.1:8443]; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) soap: Option<SocketAddr>,
     /// Plain HTTP on this port of 127.0.0.1; 0 takes a free port
     #[arg(long, value_name = "PORT", default_value_t = 8089)]
     pub(super) insecure_loopback: u16,
@@ -42,19 +47,40 @@ pub(super) fn run(args: DemoArgs) -> Result<(), Failure> {
     let mut config = args.config.load()?;
     config.data = args.data;
     telemetry::start(&config.logging)?;
-    let sockets = Sockets::of(&config, Some(args.insecure_loopback), args.listen.is_some());
-    actix_web::rt::System::new().block_on(demo(&config, sockets))
+    let pki = certificates(&mut config)?;
+    let only = args.listen.is_some();
+    let https = args.soap.or(pki.as_ref().filter(|_| !only).map(|_| SocketAddr::from(([127, 0, 0, 1], 8443))));
+    let named = Named { https, insecure_loopback: Some(args.insecure_loopback), only };
+    actix_web::rt::System::new().block_on(demo(&config, Sockets::of(&config, named)?, pki.as_ref()))
 }
 
-async fn demo(config: &Config, sockets: Sockets) -> Result<(), Failure> {
+/// Certificates of the demo's own, where the configuration names none.
+fn certificates(config: &mut Config) -> Result<Option<Pki>, Failure> {
+    if config.tls.certificate_file.is_some() || config.production {
+        return Ok(None);
+    }
+    let pki = Pki::new(config.data.join("pki"));
+    if !pki.exists() {
+        pki.make(&[], clock::now())?;
+    }
+    let revocation = RevocationConfig::of_file(pki.crl());
+    let anchor =
+        AnchorConfig { name: "development".to_owned(), file: pki.certificate("ca"), revocation: Some(revocation) };
+    config.tls.certificate_file = Some(pki.certificate("server"));
+    config.tls.key_file = Some(pki.key("server"));
+    config.tls.trust.anchors.push(anchor);
+    Ok(Some(pki))
+}
+
+async fn demo(config: &Config, sockets: Sockets, pki: Option<&Pki>) -> Result<(), Failure> {
     let stop = stop_signal()?;
     let bound = Bound::new(config, sockets)?;
-    let actors = Actors::open(config, true).await?;
+    let actors = Actors::open(config, Tls::load(config)?, true).await?;
     let repository = actors.repository.as_ref().context("the demo needs the repository role")?;
     if actors.is_empty().await? {
         fill(repository).await?;
     }
-    print!("{}", guide(config, &bound));
+    print!("{}", guide(config, &bound, pki));
     assembly::run(config, actors, bound, stop).await
 }
 
@@ -85,7 +111,7 @@ async fn submit(repository: &Repository, (metadata, documents): data::DemoSubmis
 }
 
 /// Where to point a client, and three commands to try.
-fn guide(config: &Config, bound: &Bound) -> String {
+fn guide(config: &Config, bound: &Bound, pki: Option<&Pki>) -> String {
     let base = bound.soap.map(|address| format!("http://{address}/xds")).unwrap_or_default();
     let patient = data::patient_ids().into_iter().next().unwrap_or_default();
     let program = std::env::current_exe().map_or_else(|_| "knoop".to_owned(), |path| path.display().to_string());
@@ -97,7 +123,7 @@ fn guide(config: &Config, bound: &Bound) -> String {
          Point an XDS client at\n\
          \x20 ITI-18, 41, 42, 43  {base}   (WSDL: {base}?wsdl)\n\
          \x20 repositoryUniqueId  {repository}\n\
-         {operations}\n\
+         {operations}{mutual}\n\
          Try, in another terminal:\n\
          \x20 {program} find --from {base} --patient '{patient}'\n\
          \x20 {program} fetch --from {base} --patient '{patient}' --out documents\n\
@@ -107,5 +133,18 @@ fn guide(config: &Config, bound: &Bound) -> String {
         documents = data::DOCUMENTS,
         data = config.data.display(),
         operations = operations.unwrap_or_default(),
+        mutual = pki.zip(bound.https).map(|(pki, address)| mutual_tls(pki, address)).unwrap_or_default(),
+    )
+}
+
+/// How to come in by the door that partners take.
+fn mutual_tls(pki: &Pki, address: SocketAddr) -> String {
+    let port = address.port();
+    format!(
+        "  with mutual TLS     https://localhost:{port}/xds, for example\n\
+         \x20   curl --cacert {} --cert {} --key {} 'https://localhost:{port}/xds?wsdl'\n",
+        pki.certificate("ca").display(),
+        pki.certificate("client").display(),
+        pki.key("client").display(),
     )
 }

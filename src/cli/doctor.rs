@@ -1,5 +1,7 @@
 //! `knoop doctor`: what is wrong, in words, and how to mend it.
 
+mod assertions;
+mod certificates;
 mod database;
 mod machine;
 mod peers;
@@ -75,7 +77,10 @@ pub(super) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let mut checks = Checks::default();
     checks.good("configuration", "every key is known and in order");
     machine::check(&config, &mut checks);
+    certificates::check(&config, &mut checks);
+    assertions::check(&config, &mut checks);
     block_on(async {
+        machine::clock(&config, &mut checks).await;
         database::check(&config, args.deep, &mut checks).await;
         peers::check(&config, &mut checks).await;
         Ok(())

@@ -15,10 +15,9 @@ use super::{
     found::{self, FoundDocument},
     peer,
     progress::Progress,
-    query::Query,
 };
 use crate::{
-    client::{PartsTo, Peer},
+    client::{PartsTo, Peer, Query},
     model::{AvailabilityStatus, Oid, PatientId, rim::DocumentRequest},
 };
 

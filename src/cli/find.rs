@@ -9,10 +9,12 @@ use super::{
     found::{self, FoundDocument},
     metadata::CodeLists,
     peer,
-    query::Query,
     table::Table,
 };
-use crate::model::{AvailabilityStatus, CodeValue, Dtm, PatientId};
+use crate::{
+    client::Query,
+    model::{AvailabilityStatus, CodeValue, Dtm, PatientId},
+};
 
 /// Which documents, by their state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -119,4 +121,29 @@ fn print_table(documents: &[FoundDocument]) {
 fn date(dtm: &str) -> String {
     let parts = [dtm.get(..4), dtm.get(4..6), dtm.get(6..8)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::stored_query::StoredQuery,
+        validate::{QueryRules, stored_query},
+    };
+
+    #[test]
+    fn what_is_asked_is_understood_without_tolerance() {
+        let patient: PatientId = "O\\E\\x'1^^^&1.2.3&ISO".parse().unwrap();
+        let query = Query::find_documents(&patient, &[AvailabilityStatus::Approved, AvailabilityStatus::Deprecated])
+            .codes("$XDSDocumentEntryTypeCode", &["a^^1.2".parse().unwrap()])
+            .time("$XDSDocumentEntryCreationTimeFrom", Some(&"2024".parse().unwrap()))
+            .build();
+        let checked = stored_query(&query, &QueryRules::default()).unwrap_or_else(|f| panic!("{}", f[0].context));
+        assert!(checked.tolerated.is_empty());
+        let StoredQuery::FindDocuments { patient_id, filter } = checked.query else { panic!("another query") };
+        assert_eq!(patient_id, patient);
+        assert_eq!(filter.status.len(), 2);
+        assert_eq!(filter.type_codes.len(), 1);
+        assert!(filter.creation_time.from.is_some());
+    }
 }

@@ -5,7 +5,7 @@
 mod build;
 mod codes;
 
-pub(super) use build::{folder, submission};
+pub(super) use build::{entry, folder, submission};
 pub(super) use codes::{CodeLists, CodesError};
 
 use crate::model::{AssociationType, Code};

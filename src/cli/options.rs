@@ -64,7 +64,7 @@ pub enum ListenNone {
 /// How a peer is called.
 #[derive(Clone, Debug, Args)]
 pub struct PeerArgs {
-    /// Certificates to trust, PEM [default: those of the system]
+    /// Certificates of the authority to trust, PEM; an https address needs it
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub ca: Option<PathBuf>,
     /// Own certificate chain for mutual TLS, PEM
@@ -73,6 +73,9 @@ pub struct PeerArgs {
     /// Own private key for mutual TLS, PEM
     #[arg(long, value_name = "FILE", requires = "cert", help_heading = "Connection")]
     pub key: Option<PathBuf>,
+    /// User assertion (signed SAML 2.0, XML), sent as it is in the WS-Security header
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub assertion: Option<PathBuf>,
     /// Seconds to wait for the beginning of an answer
     #[arg(long, value_name = "SECONDS", default_value_t = 60, help_heading = "Connection")]
     pub timeout: u64,

@@ -7,12 +7,15 @@ use clap::Args;
 
 use super::{
     DataArgs, Failure,
-    assembly::{open_documents, open_store, take_data_dir},
+    assembly::{audit, open_documents, open_store, take_data_dir},
     backup::{print, watcher},
 };
 use crate::{
     config::{Config, DatabaseLocation},
-    service::backup::{self, BackupError, Manifest, RestoreTo},
+    service::{
+        audit::events,
+        backup::{self, BackupError, Manifest, RestoreTo},
+    },
 };
 
 /// What `restore` may be told.
@@ -47,6 +50,14 @@ async fn restore(args: &RestoreArgs, config: &Config) -> Result<Manifest, Failur
     let restored = backup::restore(&args.from, &to, &open_documents(config)?, &watcher("restored")).await;
     if let RestoreTo::Postgres(store, _) = &to {
         store.close().await;
+    }
+    if restored.is_ok() {
+        let store = open_store(config).await?;
+        let media = args.from.display().to_string();
+        let recorded =
+            audit::record(config, &store, |parties, actor| events::imported(parties, actor, &media, None)).await;
+        store.close().await;
+        recorded?;
     }
     restored.map_err(|error| match error {
         BackupError::NotEmpty => Failure::wrong_use(format!(

@@ -1,10 +1,12 @@
 //! `knoop serve`.
 
+use std::net::SocketAddr;
+
 use clap::Args;
 
 use super::{
     DataArgs, Failure, ListenNone,
-    assembly::{self, Actors, Bound, Sockets, stop_signal},
+    assembly::{self, Actors, Bound, Named, Sockets, Tls, stop_signal},
 };
 use crate::{config::Config, telemetry};
 
@@ -14,6 +16,9 @@ use crate::{config::Config, telemetry};
 pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) data: DataArgs,
+    /// SOAP with mutual TLS on this address instead of listeners.soap; port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) soap: Option<SocketAddr>,
     /// Plain HTTP on this port of 127.0.0.1, for tests and a local TLS proxy; 0 takes a free port
     #[arg(long, value_name = "PORT")]
     pub(super) insecure_loopback: Option<u16>,
@@ -33,7 +38,9 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
 
 async fn serve(config: &Config, args: &ServeArgs) -> Result<(), Failure> {
     let stop = stop_signal()?;
-    let bound = Bound::new(config, Sockets::of(config, args.insecure_loopback, args.listen.is_some()))?;
-    let actors = Actors::open(config, !args.no_migrate).await?;
+    let named = Named { https: args.soap, insecure_loopback: args.insecure_loopback, only: args.listen.is_some() };
+    let bound = Bound::new(config, Sockets::of(config, named)?)?;
+    let tls = Tls::load(config)?;
+    let actors = Actors::open(config, tls, !args.no_migrate).await?;
     assembly::run(config, actors, bound, stop).await
 }

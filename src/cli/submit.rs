@@ -1,6 +1,6 @@
 //! `knoop submit`: ITI-41 to any repository.
 
-mod file;
+pub(super) mod file;
 
 use std::path::PathBuf;
 
@@ -11,9 +11,7 @@ use serde_json::json;
 
 use self::file::SubmittedFile;
 use super::{
-    Failure, PeerArgs,
-    bsn::{BSN_AUTHORITY, check_bsn},
-    clock,
+    Failure, PeerArgs, clock,
     metadata::{AuthorMetadata, CodeLists, EntryMetadata, Relation, SetMetadata, submission},
     peer,
     progress::Progress,
@@ -23,6 +21,7 @@ use crate::{
     model::{
         AssociationType, Code, CodeValue, Dtm, EntryUuid, LanguageTag, Oid, PatientId, ReferenceId, RequestContext,
         Xcn, Xon,
+        bsn::{BSN_AUTHORITY, check_bsn},
     },
 };
 

@@ -12,9 +12,7 @@ use bytes::Bytes;
 use http::{Method, Request, Uri, header};
 
 use super::{
-    Answer, ClientError, DocumentSource, OutgoingDocument, PartsTo, PeerSettings, Progress,
-    body::body,
-    connect::{HttpClient, http_client},
+    Answer, ClientError, DocumentSource, OutgoingDocument, PartsTo, PeerSettings, Progress, body::body, connect::Pool,
     receive,
 };
 use crate::wire::{
@@ -25,11 +23,26 @@ use crate::wire::{
 /// A registry or repository of somebody, at one address.
 #[derive(Clone)]
 pub struct Peer {
-    http: HttpClient,
+    pool: Pool,
     url: Uri,
+    connect_timeout: Duration,
     answer_timeout: Duration,
     idle_timeout: Duration,
     progress: Progress,
+    assertion: Option<Arc<str>>,
+}
+
+/// Where a request goes, and the user assertion that it brings.
+#[derive(Clone, Copy, Debug)]
+pub struct Addressed<'a> {
+    url: &'a Uri,
+    assertion: Option<&'a str>,
+}
+
+impl<'a> From<&'a Uri> for Addressed<'a> {
+    fn from(url: &'a Uri) -> Self {
+        Self { url, assertion: None }
+    }
 }
 
 /// A request: its action, and its message as SIMPLE SOAP or as a package.
@@ -42,15 +55,20 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// SIMPLE SOAP around the body element that `write` writes.
-    pub fn simple(to: &Uri, action: &'static str, message_id: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+    pub fn simple<'a>(
+        to: impl Into<Addressed<'a>>,
+        action: &'static str,
+        message_id: &str,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
         let content_type = format!("{SOAP_MEDIA_TYPE}; charset=UTF-8; action=\"{action}\"");
-        let envelope = envelope(to, action, message_id, write);
+        let envelope = envelope(to.into(), action, message_id, write);
         Self { action, content_type, pieces: vec![DocumentSource::Bytes(envelope.into())] }
     }
 
     /// A package: `write` is given the Content-ID of each document (R-SOAP-02).
-    pub fn package(
-        to: &Uri,
+    pub fn package<'a>(
+        to: impl Into<Addressed<'a>>,
         action: &'static str,
         message_id: &str,
         documents: &[OutgoingDocument],
@@ -59,7 +77,7 @@ impl Outgoing {
         let package = Package::new(message_id.rsplit(':').next().unwrap_or(message_id));
         let content_ids: Vec<String> = (0..documents.len()).map(|index| package.document_id(index)).collect();
         let mut head = package.head().into_bytes();
-        head.extend(envelope(to, action, message_id, |out| write(out, &content_ids)));
+        head.extend(envelope(to.into(), action, message_id, |out| write(out, &content_ids)));
         let mut pieces = vec![DocumentSource::Bytes(head.into())];
         for (index, document) in documents.iter().enumerate() {
             let head = package.document_head(index, &document.mime_type);
@@ -71,9 +89,10 @@ impl Outgoing {
     }
 }
 
-fn envelope(to: &Uri, action: &str, message_id: &str, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+fn envelope(to: Addressed<'_>, action: &str, message_id: &str, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
-    write_request_envelope(&mut out, &RequestHeader { action, message_id, to: &to.to_string() }, write);
+    let Addressed { url, assertion } = to;
+    write_request_envelope(&mut out, &RequestHeader { action, message_id, to: &url.to_string(), assertion }, write);
     out
 }
 
@@ -81,17 +100,22 @@ impl Peer {
     /// The peer at this address.
     ///
     /// # Errors
-    /// When the address or the certificates cannot be used.
+    /// When the address cannot be used, or is one of TLS without anything to trust.
     pub fn new(url: Uri, settings: &PeerSettings) -> Result<Self, ClientError> {
         if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
             return Err(ClientError::Address);
         }
+        if url.scheme_str() == Some("https") && settings.tls.is_none() {
+            return Err(ClientError::NoTrust);
+        }
         Ok(Self {
-            http: http_client(settings)?,
+            pool: Pool::new(settings),
             url,
+            connect_timeout: settings.connect_timeout,
             answer_timeout: settings.answer_timeout,
             idle_timeout: settings.idle_timeout,
             progress: Arc::new(|_| ()),
+            assertion: None,
         })
     }
 
@@ -102,9 +126,27 @@ impl Peer {
         self
     }
 
+    /// The same peer; every request brings this user assertion, as it is (S-XUA-05).
+    #[must_use]
+    pub fn asserting(mut self, assertion: Arc<str>) -> Self {
+        self.assertion = Some(assertion);
+        self
+    }
+
+    /// Where requests go and what they bring.
+    pub fn addressed(&self) -> Addressed<'_> {
+        Addressed { url: &self.url, assertion: self.assertion.as_deref() }
+    }
+
     /// Its address.
     pub fn url(&self) -> &Uri {
         &self.url
+    }
+
+    /// How long a call may take whose message and answer fit into the sockets.
+    pub fn patience(&self) -> Duration {
+        // Two waits for the answer, for octets may have left in the first; a pause within the answer.
+        self.connect_timeout + 2 * self.answer_timeout + self.idle_timeout
     }
 
     /// Sends a request and takes the answer: its root part into memory, its other parts to where `parts_to` says.
@@ -131,7 +173,7 @@ impl Peer {
             .map_err(|_| ClientError::Address)?;
         tracing::debug!(action = outgoing.action, octets = length, "calling a peer");
         let response = {
-            let response = self.http.request(request);
+            let response = self.pool.client().request(request);
             tokio::pin!(response);
             let mut seen = 0;
             loop {

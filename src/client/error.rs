@@ -8,9 +8,9 @@ pub enum ClientError {
     /// Not an address that can be called.
     #[error("not an address to call; write http://HOST:PORT/PATH or https://HOST:PORT/PATH")]
     Address,
-    /// Certificates or keys that cannot be used.
-    #[error("the certificates for TLS cannot be used: {0}")]
-    Tls(#[from] openssl::error::ErrorStack),
+    /// An address of TLS, and nothing that says whom to trust. The list of the operating system is never used (S-TLS-08).
+    #[error("nothing says which certificates to trust; name the authority's with --ca FILE or in [client.trust.NAME]")]
+    NoTrust,
     /// A file of our own.
     #[error("a file of this side cannot be used: {0}")]
     LocalFile(std::io::Error),
@@ -54,7 +54,7 @@ impl ClientError {
     /// What the peer can have done.
     pub fn peer_acted(&self) -> PeerActed {
         match self {
-            Self::Address | Self::Tls(_) | Self::LocalFile(_) | Self::NotReached(_) => PeerActed::No,
+            Self::Address | Self::NoTrust | Self::LocalFile(_) | Self::NotReached(_) => PeerActed::No,
             // 5xx may come from a proxy that lost patience; 4xx are refusals.
             Self::Status(status) if *status >= 500 => PeerActed::Perhaps,
             Self::Status(_) | Self::Fault { .. } => PeerActed::Refused,

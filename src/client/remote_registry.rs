@@ -1,5 +1,7 @@
 //! The registry elsewhere to which a repository forwards.
 
+use std::time::Duration;
+
 use super::{ClientError, Peer, PeerActed};
 use crate::model::{
     RegistryResponse, RequestContext, ResponseStatus, XdsErrorCode,
@@ -30,6 +32,16 @@ impl RemoteRegistry {
         Self { peer }
     }
 
+    /// Its address.
+    pub fn url(&self) -> &http::Uri {
+        self.peer.url()
+    }
+
+    /// How long a registration may wait for its answer.
+    pub fn patience(&self) -> Duration {
+        self.peer.patience()
+    }
+
     /// Registers a submission under a new MessageID, as SIMPLE SOAP, the metadata unchanged (R-41-11).
     pub async fn register(&self, ctx: &mut RequestContext, submit: &SubmitObjectsRequest) -> RegisterOutcome {
         let message_id = ctx.fresh_uuid().to_string();
@@ -48,8 +60,8 @@ impl RemoteRegistry {
 
     /// Whether the registry has a SubmissionSet with this uniqueId; nothing when it gave no answer that tells (R-41-13).
     pub async fn knows_submission_set(&self, unique_id: &str) -> Option<bool> {
-        let parameter =
-            Slot { name: "$XDSSubmissionSetUniqueId".into(), values: vec![format!("'{unique_id}'").into()] };
+        let value = format!("'{}'", unique_id.replace('\'', "''"));
+        let parameter = Slot { name: "$XDSSubmissionSetUniqueId".into(), values: vec![value.into()] };
         let query = AdhocQueryRequest {
             query_id: vocabulary::QUERY_GET_SUBMISSION_SET_AND_CONTENTS.into(),
             home: None,

@@ -16,6 +16,7 @@ use crate::{
         Caller, Ids, RequestContext, ResponseStatus, Severity, XdsErrorCode,
         rim::{DocumentRequest, SubmitObjectsRequest},
     },
+    security::access::RemoteAnswer,
     wire::{
         mime::{ContentType, MimeLimits, Part, Scanner},
         mtom::Package,
@@ -249,5 +250,27 @@ async fn documents_are_retrieved_from_parts_and_from_base64() {
 fn what_is_no_address_is_refused() {
     for text in ["ftp://example.org/x", "/xds", "example.org"] {
         assert!(matches!(Peer::new(text.parse().unwrap(), &settings()), Err(ClientError::Address)), "{text}");
+    }
+}
+
+/// S-CON-03: only a clear yes is a yes, only a clear no a no.
+#[tokio::test]
+async fn s_con_03_a_consent_service_says_yes_no_or_nothing() {
+    let table = [
+        (Some(http("200 OK", "application/json", br#"{"decision":"permit"}"#)), RemoteAnswer::Permit),
+        (Some(http("200 OK", "application/json", br#"{"decision":"deny"}"#)), RemoteAnswer::Deny),
+        (Some(http("200 OK", "application/json", br#"{"decision":"indeterminate"}"#)), RemoteAnswer::Indeterminate),
+        (Some(http("200 OK", "application/json", br#"{"decision":"PERMIT"}"#)), RemoteAnswer::Indeterminate),
+        (Some(http("200 OK", "application/json", &[b' '; 70_000])), RemoteAnswer::Indeterminate),
+        (Some(http("500 Oops", "application/json", br#"{"decision":"permit"}"#)), RemoteAnswer::Indeterminate),
+        (None, RemoteAnswer::Indeterminate),
+    ];
+    for (answer, expected) in table {
+        let (url, server) = peer_answering(answer).await;
+        let service = ConsentService::new(url, &settings()).unwrap();
+        assert_eq!(service.ask(br#"{"patient":"x"}"#.to_vec()).await, expected);
+        let (head, body) = server.await.unwrap();
+        assert_eq!(header(&head, "content-type"), "application/json");
+        assert_eq!(body, br#"{"patient":"x"}"#);
     }
 }

@@ -76,7 +76,7 @@ impl Peer {
     /// When the peer did not answer with a RegistryResponse.
     pub async fn register(&self, message_id: &str, submit: &SubmitObjectsRequest) -> Result<PeerResponse, ClientError> {
         let outgoing =
-            Outgoing::simple(self.url(), action::REGISTER, message_id, |out| iti42::write_request(out, submit));
+            Outgoing::simple(self.addressed(), action::REGISTER, message_id, |out| iti42::write_request(out, submit));
         let answer = self.exchange(outgoing, &PartsTo::Nowhere).await?;
         answer.read("RegistryResponse", registry_response::read)
     }
@@ -91,12 +91,17 @@ impl Peer {
         submit: &SubmitObjectsRequest,
         documents: &[OutgoingDocument],
     ) -> Result<PeerResponse, ClientError> {
-        let outgoing =
-            Outgoing::package(self.url(), action::PROVIDE_AND_REGISTER, message_id, documents, |out, content_ids| {
+        let outgoing = Outgoing::package(
+            self.addressed(),
+            action::PROVIDE_AND_REGISTER,
+            message_id,
+            documents,
+            |out, content_ids| {
                 let pairs: Vec<(&str, &str)> =
                     documents.iter().zip(content_ids).map(|(d, id)| (d.id.as_str(), id.as_str())).collect();
                 iti41::write_request(out, submit, &pairs);
-            });
+            },
+        );
         let answer = self.exchange(outgoing, &PartsTo::Nowhere).await?;
         answer.read("RegistryResponse", registry_response::read)
     }
@@ -110,7 +115,7 @@ impl Peer {
         message_id: &str,
         query: &AdhocQueryRequest,
     ) -> Result<QueryResponse, ClientError> {
-        let outgoing = Outgoing::simple(self.url(), action::REGISTRY_STORED_QUERY, message_id, |out| {
+        let outgoing = Outgoing::simple(self.addressed(), action::REGISTRY_STORED_QUERY, message_id, |out| {
             iti18::write_request(out, query);
         });
         let answer = self.exchange(outgoing, &PartsTo::Nowhere).await?;
@@ -127,7 +132,7 @@ impl Peer {
         requests: &[DocumentRequest],
         parts_to: &PartsTo,
     ) -> Result<RetrieveAnswer, ClientError> {
-        let outgoing = Outgoing::package(self.url(), action::RETRIEVE, message_id, &[], |out, _| {
+        let outgoing = Outgoing::package(self.addressed(), action::RETRIEVE, message_id, &[], |out, _| {
             iti43::write_request(out, requests);
         });
         let mut answer = self.exchange(outgoing, parts_to).await?;

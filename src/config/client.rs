@@ -2,13 +2,15 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::settings::Settings;
+use super::{TrustConfig, settings::Settings};
 
 /// How peers are called.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// Certificates that are trusted, PEM; absent takes those of the system.
-    pub ca_file: Option<PathBuf>,
+    /// Whom we believe to be the server we call.
+    pub trust: TrustConfig,
+    /// Whether the certificate of a server must name its host; without, only pinned certificates are taken (S-TLS-10).
+    pub check_host: bool,
     /// Our certificate chain, PEM.
     pub certificate_file: Option<PathBuf>,
     /// Our private key, PEM.
@@ -24,7 +26,8 @@ pub struct ClientConfig {
 impl ClientConfig {
     pub(super) fn read(s: &mut Settings) -> Self {
         Self {
-            ca_file: s.optional("client.ca_file"),
+            trust: TrustConfig::read(s, "client"),
+            check_host: s.parsed("client.check_host", true),
             certificate_file: s.optional("client.certificate_file"),
             key_file: s.optional("client.key_file"),
             connect_timeout: s.duration("client.connect_timeout", Duration::from_secs(10)),

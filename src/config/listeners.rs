@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 
 use super::settings::Settings;
 
-/// Which ports are opened. The SOAP port with mutual TLS comes with certificates.
+/// Which ports are opened.
 #[derive(Clone, Debug)]
 pub struct ListenersConfig {
+    /// SOAP with mutual TLS, opened when there is a certificate; `None` opens nothing.
+    pub soap: Option<SocketAddr>,
     /// `/health/live`, `/health/ready` and `/metrics`; `None` opens nothing.
     pub operations: Option<SocketAddr>,
     /// Plain HTTP on 127.0.0.1 for tests, benchmarks and a local TLS proxy; `Some(0)` takes a free port.
@@ -15,14 +17,8 @@ pub struct ListenersConfig {
 
 impl ListenersConfig {
     pub(super) fn read(s: &mut Settings, production: bool) -> Self {
-        let operations = s
-            .with("listeners.operations", |text| match text {
-                "none" => Ok(None),
-                address => {
-                    address.parse().map(Some).map_err(|_| "an address such as 127.0.0.1:9090, or none".to_owned())
-                }
-            })
-            .unwrap_or_else(|| Some(SocketAddr::from(([127, 0, 0, 1], 9090))));
+        let soap = address(s, "listeners.soap", ([0, 0, 0, 0], 8443).into());
+        let operations = address(s, "listeners.operations", ([127, 0, 0, 1], 9090).into());
         let insecure_loopback = s
             .with("listeners.insecure_loopback", |text| match text {
                 "none" => Ok(None),
@@ -30,6 +26,14 @@ impl ListenersConfig {
                 port => port.parse().map(Some).map_err(|_| "a port such as 8089, or none".to_owned()),
             })
             .flatten();
-        Self { operations, insecure_loopback }
+        Self { soap, operations, insecure_loopback }
     }
+}
+
+fn address(s: &mut Settings, key: &str, default: SocketAddr) -> Option<SocketAddr> {
+    let read = |text: &str| match text {
+        "none" => Ok(None),
+        address => address.parse().map(Some).map_err(|_| format!("an address such as {default}, or none")),
+    };
+    s.with(key, read).unwrap_or(Some(default))
 }

@@ -21,7 +21,7 @@ pub struct RegistryConfig {
     pub patients: Patients,
     /// Written into answers instead of what was submitted (R-META-34).
     pub home_community_id: Option<HomeCommunityId>,
-    /// A TOML file of allowed codes (R-42-18).
+    /// A `codes.xml` of allowed codes (R-42-18).
     pub value_sets: Option<PathBuf>,
     /// Allowed media types; empty allows all (R-META-25).
     pub media_types: Vec<String>,

@@ -89,7 +89,7 @@ struct Setting {
 #[derive(Default)]
 pub(super) struct Settings {
     values: BTreeMap<String, Setting>,
-    known: BTreeSet<&'static str>,
+    known: BTreeSet<String>,
     problems: Vec<Problem>,
 }
 
@@ -142,8 +142,8 @@ impl Settings {
         }
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Setting> {
-        self.known.insert(key);
+    fn take(&mut self, key: &str) -> Option<Setting> {
+        self.known.insert(key.to_owned());
         self.values.remove(key)
     }
 
@@ -151,8 +151,22 @@ impl Settings {
         self.problems.push(Problem { origin, key: Some(key.to_owned()), text });
     }
 
+    /// The names that stand directly below a section, for sections that the operator names.
+    pub(super) fn names(&self, section: &str) -> BTreeSet<String> {
+        let below = |key: &String| {
+            let rest = key.strip_prefix(section)?.strip_prefix('.')?;
+            rest.split_once('.').map(|(name, _)| name.to_owned())
+        };
+        self.values.keys().filter_map(below).collect()
+    }
+
+    /// Adds a problem that only several keys together make.
+    pub(super) fn contradiction(&mut self, key: &str, text: &str) {
+        self.refuse(key, Origin::Whole { name: "configuration".to_owned() }, text.to_owned());
+    }
+
     /// The value of a key read by `parse`, if it is there and in order.
-    pub(super) fn with<T>(&mut self, key: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn with<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let setting = self.take(key)?;
         let text = match setting.text {
             Text::One(text) => text,
@@ -170,16 +184,16 @@ impl Settings {
         }
     }
 
-    pub(super) fn optional<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
+    pub(super) fn optional<T: FromStr<Err: fmt::Display>>(&mut self, key: &str) -> Option<T> {
         self.with(key, |text| text.parse().map_err(|error| format!("'{}': {error}", shown(text))))
     }
 
-    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str, default: T) -> T {
+    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &str, default: T) -> T {
         self.optional(key).unwrap_or(default)
     }
 
     /// A whole number within bounds.
-    pub(super) fn number(&mut self, key: &'static str, default: usize, lowest: usize, ceiling: usize) -> usize {
+    pub(super) fn number(&mut self, key: &str, default: usize, lowest: usize, ceiling: usize) -> usize {
         let read = |text: &str| match text.parse::<usize>() {
             Err(_) => Err(format!("'{}' is not a whole number", shown(text))),
             Ok(n) if n < lowest => Err(format!("at least {lowest}")),
@@ -190,7 +204,7 @@ impl Settings {
     }
 
     /// Octets, written `8 MiB`.
-    pub(super) fn size(&mut self, key: &'static str, default: &str, ceiling: &str) -> u64 {
+    pub(super) fn size(&mut self, key: &str, default: &str, ceiling: &str) -> u64 {
         let constant = |text| units::parse_size(text).expect("a size in the program text is well formed");
         let read = |text: &str| match units::parse_size(text) {
             None => Err(format!("'{}' is not a size such as 64 KiB, 8 MiB or 4 GiB", shown(text))),
@@ -201,17 +215,42 @@ impl Settings {
         self.with(key, read).unwrap_or_else(|| constant(default))
     }
 
-    /// A span of time, written `30 s`.
-    pub(super) fn duration(&mut self, key: &'static str, default: Duration) -> Duration {
-        let read = |text: &str| {
+    /// A span of time, written `30 s`, if there is one.
+    pub(super) fn optional_duration(&mut self, key: &str) -> Option<Duration> {
+        self.with(key, |text| {
             units::parse_duration(text)
                 .ok_or_else(|| format!("'{}' is not a time such as 500 ms, 30 s, 5 min, 2 h or 30 d", shown(text)))
+        })
+    }
+
+    /// A span of time, written `30 s`.
+    pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
+        self.optional_duration(key).unwrap_or(default)
+    }
+
+    /// A span of time with a ceiling.
+    pub(super) fn duration_within(&mut self, key: &str, default: Duration, ceiling: &str) -> Duration {
+        let most = units::parse_duration(ceiling).expect("a time in the program text is well formed");
+        let read = |text: &str| match units::parse_duration(text) {
+            None => Err(format!("'{}' is not a time such as 500 ms, 30 s, 5 min, 2 h or 30 d", shown(text))),
+            Some(time) if time > most => Err(format!("at most {ceiling}")),
+            Some(time) => Ok(time),
+        };
+        self.with(key, read).unwrap_or(default)
+    }
+
+    /// A span of time that may not be longer than `ceiling`.
+    pub(super) fn duration_up_to(&mut self, key: &'static str, default: Duration, ceiling: Duration) -> Duration {
+        let read = |text: &str| match units::parse_duration(text) {
+            None => Err(format!("'{}' is not a time such as 500 ms, 30 s, 5 min, 2 h or 30 d", shown(text))),
+            Some(span) if span > ceiling => Err(format!("at most {} s", ceiling.as_secs())),
+            Some(span) => Ok(span),
         };
         self.with(key, read).unwrap_or(default)
     }
 
     /// One of a few words.
-    pub(super) fn one_of<T: Copy>(&mut self, key: &'static str, words: &[(&'static str, T)], default: T) -> T {
+    pub(super) fn one_of<T: Copy>(&mut self, key: &str, words: &[(&'static str, T)], default: T) -> T {
         let read = |text: &str| {
             words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
                 let all = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
@@ -224,18 +263,25 @@ impl Settings {
     }
 
     /// A list; a single text, as from a variable, is split at commas.
-    pub(super) fn list(&mut self, key: &'static str) -> Vec<String> {
-        match self.take(key).map(|setting| setting.text) {
-            None => Vec::new(),
-            Some(Text::Many(items)) => items,
-            Some(Text::One(text)) => {
-                text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
-            }
-        }
+    pub(super) fn list(&mut self, key: &str) -> Vec<String> {
+        self.list_with(key, |item| Ok(item.to_owned()))
+    }
+
+    /// A list whose items are read by `parse`; the first that is not in order is told.
+    pub(super) fn list_with<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        let Some(Setting { text, origin }) = self.take(key) else { return Vec::new() };
+        let read: Result<Vec<T>, String> = match text {
+            Text::Many(items) => items.iter().map(|item| parse(item)).collect(),
+            Text::One(text) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(parse).collect(),
+        };
+        read.unwrap_or_else(|problem| {
+            self.refuse(key, origin, problem);
+            Vec::new()
+        })
     }
 
     /// A secret, from the key itself or from the file that `file_key` names.
-    pub(super) fn secret(&mut self, key: &'static str, file_key: &'static str) -> Option<SecretString> {
+    pub(super) fn secret(&mut self, key: &str, file_key: &str) -> Option<SecretString> {
         let here = self.with(key, |text| Ok(SecretString::from(text)));
         let from_file = self.with(file_key, |path| {
             std::fs::read_to_string(path)
@@ -247,8 +293,8 @@ impl Settings {
 
     /// Every key that was asked for.
     #[cfg(test)]
-    pub(super) fn known(&self) -> impl Iterator<Item = &'static str> {
-        self.known.iter().copied()
+    pub(super) fn known(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(String::as_str)
     }
 
     pub(super) fn into_result(mut self) -> Result<(), ConfigError> {
@@ -256,7 +302,7 @@ impl Settings {
             let text = if self.known.iter().any(|known| known.strip_prefix(&key).is_some_and(|k| k.starts_with('.'))) {
                 format!("this is a section; write [{key}] above its keys")
             } else {
-                let hint = nearest(&key, self.known.iter().copied());
+                let hint = nearest(&key, self.known.iter().map(String::as_str));
                 format!("unknown key{}", hint.map_or_else(String::new, |known| format!("; did you mean {known}?")))
             };
             self.refuse(&key, setting.origin, text);

@@ -13,8 +13,12 @@ use super::{
     routes::{Request, Transaction},
 };
 use crate::{
-    model::{Finding, RequestContext, XdsErrorCode},
-    service::Actor,
+    model::{AuditOutcome, Finding, RegistryResponse, RequestContext, XdsErrorCode},
+    security::access::Reason,
+    service::{
+        Actor,
+        audit::events::{self, Verdict},
+    },
     wire::soap::Fault,
 };
 
@@ -30,14 +34,53 @@ pub(super) async fn act(
     let transaction = decoded.transaction;
     let request = match decoded.request {
         Ok(request) => request,
-        Err(finding) => return Ok(Reply::failure(transaction, vec![finding])),
+        Err(finding) => {
+            let response = RegistryResponse::failure(vec![finding]);
+            refused(endpoint, ctx, transaction, Verdict::of(&response)).await;
+            return Ok(Reply::failure(transaction, response.findings));
+        }
     };
+    if endpoint.audit_is_behind() {
+        let response = RegistryResponse::failure(vec![audit_is_behind(transaction)]);
+        refused(endpoint, ctx, transaction, Verdict::of(&response)).await;
+        return Ok(Reply::failure(transaction, response.findings));
+    }
     let incident = ctx.fresh_uuid().to_string();
     match AssertUnwindSafe(ask(request, parts, endpoint, ctx, &incident)).catch_unwind().await {
         Ok(answered) => answered,
-        Err(_) => Ok(Reply::failure(transaction, vec![panicked(transaction, &incident)])),
+        Err(_) => {
+            let verdict = Verdict::failure(AuditOutcome::Serious, "Panic", "the request was given up");
+            refused(endpoint, ctx, transaction, verdict).await;
+            Ok(Reply::failure(transaction, vec![panicked(transaction, &incident)]))
+        }
     }
 }
+
+/// Records a request that did not get as far as its actor, which would have recorded it (S-AUD-13). It fails anyhow, so a
+/// record that cannot be kept changes nothing; the store has told of it.
+pub(super) async fn refused(endpoint: &Endpoint, ctx: &RequestContext, transaction: &Transaction, verdict: Verdict) {
+    let parties = endpoint.auditor.parties(ctx);
+    let event = events::not_understood(&parties, transaction.number, verdict);
+    let _told = endpoint.auditor.record(event.into_iter().collect()).await;
+}
+
+/// Records a request that is answered with a fault; the kind of it says enough, its text may repeat the message (S-AUD-13).
+/// Where the node has not the role, it asked for a restricted function besides (spec §2.6, S-TLS-17).
+pub(super) async fn faulted(endpoint: &Endpoint, ctx: &RequestContext, transaction: &Transaction, fault: &Fault) {
+    let Fault::NotAllowed { .. } = fault else {
+        let outcome = if matches!(fault, Fault::Security(_)) { AuditOutcome::Serious } else { AuditOutcome::Minor };
+        let verdict = Verdict::failure(outcome, fault.name(), "answered with a fault");
+        return refused(endpoint, ctx, transaction, verdict).await;
+    };
+    let parties = endpoint.auditor.parties(ctx);
+    let verdict = Verdict::failure(AuditOutcome::Serious, Reason::Node.as_str(), NO_ROLE);
+    let node = format!("urn:knoop:node:{}", ctx.caller.name());
+    let denied = events::denied(&parties, None, &node, Reason::Node.as_str(), NO_ROLE);
+    let row = events::not_understood(&parties, transaction.number, verdict);
+    let _told = endpoint.auditor.record(row.into_iter().chain([denied]).collect()).await;
+}
+
+const NO_ROLE: &str = "the node has no role for this transaction";
 
 async fn ask(
     request: Request,
@@ -47,8 +90,8 @@ async fn ask(
     incident: &str,
 ) -> Result<Reply, Fault> {
     match (request, &endpoint.registry, &endpoint.repository) {
-        (Request::StoredQuery(query), Some(registry), _) => {
-            let (response, answer) = registry.stored_query(ctx, &query).await;
+        (Request::StoredQuery(query, received), Some(registry), _) => {
+            let (response, answer) = registry.stored_query(ctx, &query, &received).await;
             Ok(Reply::Query(response, answer))
         }
         (Request::Register(submit), Some(registry), _) => Ok(Reply::Registry(registry.register(ctx, submit).await)),
@@ -63,6 +106,15 @@ async fn ask(
         // The table of transactions offers only what has its actor.
         _ => Err(Fault::Internal(incident.into())),
     }
+}
+
+/// S-AUD-53: where the configuration says so, nothing is done of which an audit repository would learn too late.
+fn audit_is_behind(transaction: &Transaction) -> Finding {
+    let code = match transaction.actor {
+        Actor::Registry => XdsErrorCode::RegistryOutOfResources,
+        Actor::Repository => XdsErrorCode::RepositoryOutOfResources,
+    };
+    Finding::error(code, "S-AUD-53", "the audit trail cannot be delivered at the moment, try again later")
 }
 
 /// R-SOAP-16: a panic is told as an error of the actor, with nothing of its message.

@@ -17,7 +17,7 @@ use super::{
     stream::{self, Held, Piece},
 };
 use crate::{
-    model::{Finding, QueryAnswer, RegistryResponse, RequestContext, XdsErrorCode},
+    model::{Finding, QueryAnswer, RegistryResponse, RequestContext, ResponseStatus, XdsErrorCode},
     service::repository::{Retrieval, RetrievedDocument},
     wire::{
         ebrim::body::AnswerStyle,
@@ -42,6 +42,12 @@ pub(super) enum Reply {
 }
 
 impl Reply {
+    /// Whether the actor did what was asked.
+    pub(super) fn is_done(&self) -> bool {
+        let (Self::Registry(response) | Self::Query(response, _) | Self::Retrieval(Retrieval { response, .. })) = self;
+        response.status == ResponseStatus::Success
+    }
+
     /// The response of a transaction that did not get as far as its actor.
     pub(super) fn failure(transaction: &Transaction, findings: Vec<Finding>) -> Self {
         let response = RegistryResponse::failure(findings);

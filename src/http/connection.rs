@@ -7,10 +7,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::rt::{
-    net::TcpStream,
-    time::{Sleep, sleep},
-};
+use actix_web::rt::time::{Sleep, sleep};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
@@ -19,18 +16,36 @@ use super::framing::Framing;
 ///
 /// A refused head is spoiled with octets that no parser takes, so that the one answer to a broken request (400, then close)
 /// stays in one place. After a refused body nothing more is read: to the handler, the body has no end. A head that does not
-/// end in time ends the connection.
-pub(super) struct Connection {
-    io: TcpStream,
+/// end in time ends the connection, and so does an answer of which nothing is taken for too long: it would keep its memory,
+/// or its document open, for ever.
+pub(super) struct Connection<IO> {
+    io: IO,
     framing: Framing,
     head_timeout: Duration,
     head: Option<Pin<Box<Sleep>>>,
+    stall_timeout: Duration,
+    stall: Option<Pin<Box<Sleep>>>,
     refused: bool,
 }
 
-impl Connection {
-    pub(super) fn new(io: TcpStream, head_timeout: Duration) -> Self {
-        Self { io, framing: Framing::default(), head_timeout, head: None, refused: false }
+impl<IO> Connection<IO> {
+    pub(super) fn new(io: IO, head_timeout: Duration, stall_timeout: Duration) -> Self {
+        Self { io, framing: Framing::default(), head_timeout, head: None, stall_timeout, stall: None, refused: false }
+    }
+
+    /// What the socket says to a write or a flush, or an error when it has had no room for too long.
+    fn judge<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let timer = self.stall.get_or_insert_with(|| Box::pin(sleep(self.stall_timeout)));
+        timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// What is below.
+    pub(super) fn io(&self) -> &IO {
+        &self.io
     }
 
     /// Looks at what was read just now, and takes back what may not be seen.
@@ -51,7 +66,7 @@ impl Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.refused {
@@ -73,13 +88,15 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Connection<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, data)
+        let written = Pin::new(&mut self.io).poll_write(cx, data);
+        self.judge(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.judge(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -91,7 +108,8 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, data)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, data);
+        self.judge(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -5,10 +5,11 @@ use super::{
     routes::{Request, Transaction},
 };
 use crate::{
-    model::Finding,
+    model::{Finding, Node},
     wire::{
         ebrim::DecodeError,
         guard::{Event, Ns, XmlReader, decode_charset},
+        saml::Received,
         soap::{Address, Fault, Header, Rejected, read_body, read_end, read_header, shortened},
     },
 };
@@ -18,6 +19,8 @@ pub(super) struct Decoded {
     pub(super) header: Header,
     pub(super) transaction: &'static Transaction,
     pub(super) request: Result<Request, Finding>,
+    /// The assertion that came along, as yet unproven.
+    pub(super) security: Option<Received>,
 }
 
 /// What the HTTP layer knows beside the octets.
@@ -28,6 +31,8 @@ pub(super) struct Outside<'a> {
     pub(super) action: Option<&'a str>,
     /// The message came as MTOM.
     pub(super) mtom: bool,
+    /// Who sent it.
+    pub(super) node: &'a Node,
 }
 
 /// A message that is answered with a fault.
@@ -55,7 +60,14 @@ pub(super) fn decode(
     let mut reader = XmlReader::new(&text, &settings.xml);
     let header = read_header(&mut reader, settings.headers)?;
     match decode_body(&mut reader, &header, outside, taken, settings) {
-        Ok((transaction, request)) => Ok(Decoded { header, transaction, request }),
+        Ok((transaction, request)) => {
+            let security = header.security.clone().zip(reader.take_watch()).map(|(header, watch)| Received {
+                header,
+                assertions: watch.elements(),
+                id_uses: watch.uses(),
+            });
+            Ok(Decoded { header, transaction, request, security })
+        }
         Err(fault) => Err(Refused {
             silent: *header.fault_to.as_ref().unwrap_or(&header.reply_to) == Address::None,
             rejected: Rejected {
@@ -80,6 +92,9 @@ fn decode_body(
         Some(transaction) => transaction,
         None => by_body(element.ns, element.local(), outside.action, taken)?,
     };
+    if !transaction.callers.iter().any(|role| outside.node.has_role(*role)) {
+        return Err(Fault::NotAllowed { transaction: transaction.number });
+    }
     let (ns, local) = transaction.body;
     if !element.is(ns, local) {
         let (action, found) = (transaction.action, shortened(element.local()));
@@ -119,4 +134,50 @@ fn by_body(
     let candidates = || taken.iter().copied().filter(|transaction| transaction.body == (ns, local));
     let named = action.and_then(|action| candidates().find(|transaction| transaction.action == action));
     named.or_else(|| candidates().next()).ok_or(Fault::HeaderRequired("Action"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{http::routes::TRANSACTIONS, model::NodeRole};
+
+    /// What becomes of a message with the action of a transaction and the wrong body.
+    fn fault_for(transaction: &Transaction, roles: &[NodeRole]) -> Fault {
+        let text = format!(
+            "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope' xmlns:a='http://www.w3.org/2005/08/addressing'>\
+             <s:Header><a:Action>{}</a:Action><a:MessageID>urn:uuid:1</a:MessageID></s:Header><s:Body><x/></s:Body>\
+             </s:Envelope>",
+            transaction.action
+        );
+        let taken: Vec<&'static Transaction> = TRANSACTIONS.iter().collect();
+        let node = Node { roles: roles.to_vec(), ..Node::loopback() };
+        let outside = Outside { charset: None, action: None, mtom: false, node: &node };
+        match decode(text.as_bytes(), &outside, &taken, &HttpSettings::default()) {
+            Err(refused) => refused.rejected.fault,
+            Ok(_) => panic!("the body is wrong"),
+        }
+    }
+
+    #[test]
+    fn s_tls_17_a_node_calls_the_transactions_of_its_roles_only() {
+        for (number, callers) in [
+            ("ITI-18", &[NodeRole::Consumer, NodeRole::InitiatingGateway][..]),
+            ("ITI-41", &[NodeRole::Source]),
+            ("ITI-42", &[NodeRole::Repository]),
+            ("ITI-43", &[NodeRole::Consumer, NodeRole::InitiatingGateway]),
+        ] {
+            let transaction = TRANSACTIONS.iter().find(|it| it.number == number).expect("it is served");
+            for role in NodeRole::ALL {
+                let fault = fault_for(transaction, &[role]);
+                match callers.contains(&role) {
+                    true => assert!(matches!(fault, Fault::BodyMismatch { .. }), "{number} {role}: {fault:?}"),
+                    // Nothing of the body was looked at.
+                    false => assert_eq!(fault, Fault::NotAllowed { transaction: number }, "{role}"),
+                }
+            }
+            let all_others: Vec<NodeRole> = NodeRole::ALL.into_iter().filter(|role| !callers.contains(role)).collect();
+            assert_eq!(fault_for(transaction, &all_others), Fault::NotAllowed { transaction: number });
+        }
+        assert_eq!(TRANSACTIONS.len(), 4, "every transaction stands above");
+    }
 }

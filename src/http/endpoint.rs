@@ -1,13 +1,17 @@
 //! What every handler of the SOAP listener shares.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::{HttpSettings, metrics::Metrics};
+use super::{HttpSettings, UserAssertions, gates::Gates, identify::Admission, metrics::Metrics};
 use crate::{
-    model::{Caller, Ids, RequestContext},
-    service::{Registry, Repository, refusals::RefusalLog},
+    model::{Ids, RequestContext},
+    security::repeats::Repeats,
+    service::{
+        Auditor, Registry, Repository, audit_delivery::Backlogs, audit_view::AuditView, nodes::Nodes,
+        refusals::RefusalLog,
+    },
 };
 
 /// The actors behind the SOAP paths, and what bounds and counts their work.
@@ -16,9 +20,23 @@ pub struct Endpoint {
     pub(super) registry: Option<Registry>,
     /// Absent when the role is off.
     pub(super) repository: Option<Repository>,
+    /// Who may call.
+    pub(super) nodes: Arc<Nodes>,
+    /// Records what does not get as far as an actor.
+    pub(super) auditor: Auditor,
     pub(super) settings: HttpSettings,
+    /// The users for whom nodes call.
+    pub(super) assertions: UserAssertions,
     pub(super) metrics: Arc<Metrics>,
     pub(super) refusals: Arc<RefusalLog>,
+    /// How much of each node is served.
+    pub(super) gates: Gates,
+    /// Who was refused lately, so that a flood is told once.
+    pub(super) repeats: Repeats,
+    /// Absent when nobody may read the audit trail.
+    pub(super) audit_view: Option<AuditView>,
+    /// Requests are refused while a repository is so far behind; absent refuses none.
+    audit_limit: Option<(Arc<Backlogs>, Duration)>,
     /// Room for answers in memory, in units of [`ANSWER_UNIT`].
     pub(super) answers: Arc<Semaphore>,
 }
@@ -31,18 +49,66 @@ impl Endpoint {
     pub fn new(
         registry: Option<Registry>,
         repository: Option<Repository>,
+        nodes: Arc<Nodes>,
+        auditor: Auditor,
         settings: HttpSettings,
         metrics: Arc<Metrics>,
         refusals: Arc<RefusalLog>,
     ) -> Self {
         let permits = usize::try_from(settings.answers_bytes / ANSWER_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
         let answers = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        Self { registry, repository, settings, metrics, refusals, answers }
+        let gates = Gates::new(settings.gates);
+        Self {
+            registry,
+            repository,
+            nodes,
+            auditor,
+            settings,
+            assertions: UserAssertions::default(),
+            metrics,
+            refusals,
+            gates,
+            repeats: Repeats::default(),
+            audit_view: None,
+            audit_limit: None,
+            answers,
+        }
     }
 
-    /// The context of a request on the insecure loopback listener, which knows one caller.
+    /// Asks for user assertions, and judges them.
+    #[must_use]
+    pub fn with_assertions(mut self, assertions: UserAssertions) -> Self {
+        self.settings.headers.security_understood = assertions.processed();
+        self.assertions = assertions;
+        self
+    }
+
+    /// Lets audit viewers search the trail (ITI-81).
+    #[must_use]
+    pub fn with_audit_view(self, view: AuditView) -> Self {
+        Self { audit_view: Some(view), ..self }
+    }
+
+    /// Refuses requests while an audit repository is more than `age` behind (S-AUD-53).
+    #[must_use]
+    pub fn with_audit_limit(self, backlogs: Arc<Backlogs>, age: Duration) -> Self {
+        Self { audit_limit: Some((backlogs, age)), ..self }
+    }
+
+    pub(super) fn audit_is_behind(&self) -> bool {
+        self.audit_limit.as_ref().is_some_and(|(backlogs, age)| backlogs.is_beyond(*age))
+    }
+
+    /// The context of a request.
+    pub(super) fn context(&self, admission: &Admission, message_id: &str) -> RequestContext {
+        let mut ctx = RequestContext::new(admission.caller.clone(), self.now(), message_id.into(), Ids::Random);
+        ctx.endpoint = Arc::clone(&admission.endpoint);
+        ctx
+    }
+
+    /// The time.
     #[expect(clippy::disallowed_methods, reason = "the one place where a request gets its time")]
-    pub(super) fn context(&self, message_id: &str) -> RequestContext {
-        RequestContext::new(Caller::loopback(), jiff::Timestamp::now(), message_id.into(), Ids::Random)
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
     }
 }

@@ -1,6 +1,7 @@
 //! POST on a SOAP path: from the first octet of a request to its answer.
 //!
-//! A later step never runs when an earlier one refused: media type, size, multipart, envelope, addressing, body, actor.
+//! A later step never runs when an earlier one refused: node, its limits, media type, size, multipart, envelope, addressing, form of
+//! the body, user, actor.
 //! Source: design section 5.
 
 use std::{collections::HashMap, panic::AssertUnwindSafe};
@@ -15,18 +16,22 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::{
-    act::act,
+    act,
     answer::{self, Envelope, Sent},
+    assertion::Sender,
     body::{Body, BodyError},
     decode::{Decoded, Outside, Refused, decode},
     endpoint::Endpoint,
+    gates::Busy,
+    identify::{self, Admission, identify},
     metrics::Outcome,
     parts::{IntakeError, Message, read_package},
     report::{Report, Told},
     routes::{Place, Transaction},
 };
 use crate::{
-    model::RequestContext,
+    model::{AuditOutcome, RequestContext},
+    service::audit::events::Verdict,
     wire::{
         mime::ContentType,
         soap::{Address, Fault, Rejected, SOAP_MEDIA_TYPE},
@@ -47,10 +52,9 @@ pub(super) async fn post(
     let _in_flight = endpoint.metrics.begin();
     let mut body = Body::new(payload, &endpoint.settings);
     let mut report = Report::default();
-    let exchange = exchange(&request, &mut body, **place, &endpoint, &mut report);
-    let mut sent = match AssertUnwindSafe(exchange).catch_unwind().await {
-        Ok(sent) => sent,
-        Err(_) => panicked(&endpoint, &mut report),
+    let mut sent = match identify(&request, &endpoint) {
+        Ok(admission) => admitted(&request, &mut body, **place, &endpoint, &admission, &mut report).await,
+        Err(stranger) => refused(stranger.refuse(&endpoint, &mut report).await),
     };
     // Unread octets must not be taken for the next request (spec §8, 10).
     if !body.drain().await {
@@ -60,11 +64,35 @@ pub(super) async fn post(
     sent.response
 }
 
+/// Answers a node that may take part, if it does not ask too much.
+async fn admitted(
+    request: &HttpRequest,
+    body: &mut Body,
+    place: Place,
+    endpoint: &Endpoint,
+    admission: &Admission,
+    report: &mut Report,
+) -> Sent {
+    report.node(admission.caller.name());
+    let pass = match endpoint.gates.enter(&admission.record) {
+        Ok(pass) => pass,
+        Err(busy) => return later(busy, endpoint, admission, report),
+    };
+    let exchange = exchange(request, body, place, endpoint, admission, report);
+    let mut sent = match AssertUnwindSafe(exchange).catch_unwind().await {
+        Ok(sent) => sent,
+        Err(_) => panicked(endpoint, admission, report),
+    };
+    sent.response = pass.hold(sent.response);
+    sent
+}
+
 async fn exchange(
     request: &HttpRequest,
     body: &mut Body,
     place: Place,
     endpoint: &Endpoint,
+    admission: &Admission,
     report: &mut Report,
 ) -> Sent {
     let media = match media_type(request) {
@@ -73,18 +101,28 @@ async fn exchange(
     };
     let mtom = media.essence() != SOAP_MEDIA_TYPE;
     let taken: Vec<&'static Transaction> = place.transactions(endpoint).collect();
-    match take_in(request, body, &media, mtom, &taken, endpoint).await {
+    let mut ctx = endpoint.context(admission, "");
+    let sender = Sender { endpoint, admission, ctx: &mut ctx };
+    match take_in(request, body, &media, &taken, sender).await {
         Ok(message) => {
             report.unreferenced = message.unreferenced;
-            answered(message, mtom, endpoint, report).await
+            answered(message, mtom, endpoint, admission, &mut ctx, report).await
         }
         Err(IntakeError::Body(BodyError::Slow)) => refuse(StatusCode::REQUEST_TIMEOUT, report),
         Err(IntakeError::Body(BodyError::Broken)) => refuse(StatusCode::BAD_REQUEST, report),
         Err(IntakeError::Body(BodyError::TooLarge)) => {
             let fault = Fault::TooLarge { what: "message", limit: endpoint.settings.message_bytes };
-            faulted(&Rejected { fault, relates_to: None, action: None }.into(), mtom, endpoint, report)
+            let rejected = Rejected { fault, relates_to: None, action: None };
+            faulted(&rejected.into(), mtom, endpoint, admission, report)
         }
-        Err(IntakeError::Refused(refused)) => faulted(&refused, mtom, endpoint, report),
+        Err(IntakeError::Refused(refused)) => {
+            let action = refused.rejected.action.as_deref();
+            if let Some(transaction) = taken.iter().find(|transaction| action == Some(transaction.action)) {
+                ctx.message_id = refused.rejected.relates_to.as_deref().unwrap_or_default().into();
+                act::faulted(endpoint, &ctx, transaction, &refused.rejected.fault).await;
+            }
+            faulted(&refused, mtom, endpoint, admission, report)
+        }
     }
 }
 
@@ -109,16 +147,17 @@ fn media_type(request: &HttpRequest) -> Result<ContentType, StatusCode> {
         .ok_or(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
-/// Reads and decodes the whole message.
+/// Reads and decodes the whole message, and judges for whom it was sent.
 async fn take_in(
     request: &HttpRequest,
     body: &mut Body,
     media: &ContentType,
-    mtom: bool,
     taken: &[&'static Transaction],
-    endpoint: &Endpoint,
+    mut sender: Sender<'_>,
 ) -> Result<Message, IntakeError> {
+    let Sender { endpoint, admission, .. } = sender;
     let settings = &endpoint.settings;
+    let mtom = media.essence() != SOAP_MEDIA_TYPE;
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let announced: u64 = announced.unwrap_or_default();
     if announced > settings.message_bytes {
@@ -131,11 +170,12 @@ async fn take_in(
             charset: part.unwrap_or(media).charset(),
             action: action.as_deref().or(part_action.as_deref()),
             mtom,
+            node: &admission.caller.node,
         };
         decode(octets, &outside, taken, settings)
     };
     if mtom {
-        return read_package(body, media, endpoint, &decode).await;
+        return read_package(body, media, sender, &decode).await;
     }
     let limit = settings.root_part_bytes;
     let too_large = || IntakeError::from(Fault::TooLarge { what: "message", limit });
@@ -149,36 +189,61 @@ async fn take_in(
         }
         octets.extend_from_slice(&data);
     }
-    let decoded = decode(&octets, None).map_err(IntakeError::Refused)?;
+    let mut decoded = decode(&octets, None).map_err(IntakeError::Refused)?;
+    sender.judge(&mut decoded).await.map_err(IntakeError::Refused)?;
     Ok(Message { decoded, parts: HashMap::new(), unreferenced: 0 })
 }
 
 /// Hands a whole message to its actor.
-async fn answered(message: Message, mtom: bool, endpoint: &Endpoint, report: &mut Report) -> Sent {
+async fn answered(
+    message: Message,
+    mtom: bool,
+    endpoint: &Endpoint,
+    admission: &Admission,
+    ctx: &mut RequestContext,
+    report: &mut Report,
+) -> Sent {
     let Message { decoded, parts, .. } = message;
     let (header, transaction) = (decoded.header.clone(), decoded.transaction);
     report.understood(transaction, header.message_id.as_deref());
-    let mut ctx = context(endpoint, header.message_id.as_deref());
+    let pass = match endpoint.gates.enter_transaction(&admission.record, transaction.number) {
+        Ok(pass) => pass,
+        Err(busy) => return later(busy, endpoint, admission, report),
+    };
+    // Much time may have passed since the request began.
+    ctx.now = endpoint.now();
     let envelope =
         Envelope { mtom, relates_to: header.message_id.as_deref(), reference_parameters: &header.reference_parameters };
-    match act(decoded, parts, endpoint, &mut ctx).await {
+    let mut sent = match act::act(decoded, parts, endpoint, ctx).await {
         Ok(reply) => {
-            let sent = answer::reply(reply, transaction, &envelope, endpoint, &mut ctx, report);
+            let was_done = reply.is_done();
+            let sent = answer::reply(reply, transaction, &envelope, endpoint, ctx, report);
+            if let Some(code) = report.refusal().filter(|_| was_done) {
+                // Found and recorded, but more than can be sent.
+                let verdict = Verdict::failure(AuditOutcome::Minor, code, "the answer was not sent");
+                act::refused(endpoint, ctx, transaction, verdict).await;
+            }
             if header.reply_to == Address::None { answer::nothing() } else { sent }
         }
         Err(fault) => {
+            act::faulted(endpoint, ctx, transaction, &fault).await;
             let silent = *header.fault_to.as_ref().unwrap_or(&header.reply_to) == Address::None;
             let rejected = Rejected { fault, relates_to: header.message_id.clone(), action: header.action.clone() };
-            faulted(&Refused { rejected, silent }, mtom, endpoint, report)
+            faulted(&Refused { rejected, silent }, mtom, endpoint, admission, report)
         }
-    }
+    };
+    sent.response = pass.hold(sent.response);
+    sent
 }
 
-fn faulted(refused: &Refused, mtom: bool, endpoint: &Endpoint, report: &mut Report) -> Sent {
+fn faulted(refused: &Refused, mtom: bool, endpoint: &Endpoint, admission: &Admission, report: &mut Report) -> Sent {
     let Rejected { fault, relates_to, action } = &refused.rejected;
+    if let Fault::NotAllowed { transaction } = fault {
+        identify::role_refused(admission, transaction);
+    }
     report.told(Outcome::Fault, vec![Told::fault(fault)]);
     report.sender_said(action.as_deref(), relates_to.as_deref());
-    let mut ctx = context(endpoint, relates_to.as_deref());
+    let mut ctx = endpoint.context(admission, relates_to.as_deref().unwrap_or_default());
     let envelope = Envelope { mtom, relates_to: relates_to.as_deref(), reference_parameters: "" };
     let sent = answer::fault(fault, &envelope, &mut ctx);
     if refused.silent { answer::nothing() } else { sent }
@@ -186,19 +251,85 @@ fn faulted(refused: &Refused, mtom: bool, endpoint: &Endpoint, report: &mut Repo
 
 /// Refused by HTTP alone, without a body.
 fn refuse(status: StatusCode, report: &mut Report) -> Sent {
-    report.told(Outcome::Refused, vec![Told::http(status)]);
+    report.refused(vec![Told::http(status)]);
+    refused(status)
+}
+
+/// An answer without a body.
+fn refused(status: StatusCode) -> Sent {
     Sent { response: HttpResponse::build(status).finish(), octets: 0 }
 }
 
+/// S-IN-36: the node is to come again. A flood is told once in a while only.
+fn later(busy: Busy, endpoint: &Endpoint, admission: &Admission, report: &mut Report) -> Sent {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    report.refused(vec![Told::refused(status, busy.to_string())]);
+    match endpoint.repeats.tell(admission.caller.name(), busy.reason(), std::time::Instant::now()) {
+        Some(untold) => {
+            tracing::warn!(node = %admission.caller.name(), reason = busy.reason(), untold, "put a node off: {busy}");
+        }
+        None => report.hush(),
+    }
+    let retry_after = (header::RETRY_AFTER, busy.retry_after_s().to_string());
+    Sent { response: HttpResponse::build(status).insert_header(retry_after).finish(), octets: 0 }
+}
+
 /// R-SOAP-16: nothing is known of the message any more, so a Receiver fault it is.
-fn panicked(endpoint: &Endpoint, report: &mut Report) -> Sent {
-    let mut ctx = context(endpoint, None);
+fn panicked(endpoint: &Endpoint, admission: &Admission, report: &mut Report) -> Sent {
+    let mut ctx = endpoint.context(admission, "");
     let incident = ctx.fresh_uuid().to_string();
     tracing::error!(incident, "a request ended in a panic");
     let fault = Fault::Internal(incident.into());
-    faulted(&Rejected { fault, relates_to: None, action: None }.into(), false, endpoint, report)
+    faulted(&Rejected { fault, relates_to: None, action: None }.into(), false, endpoint, admission, report)
 }
 
-fn context(endpoint: &Endpoint, message_id: Option<&str>) -> RequestContext {
-    endpoint.context(message_id.unwrap_or_default())
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use actix_http::BoxedPayloadStream;
+    use actix_web::{FromRequest, body::to_bytes, dev, http::header, test::TestRequest, web};
+    use bytes::Bytes;
+    use futures_util::stream;
+
+    use super::{Admission, Body, Place, Report, SOAP_MEDIA_TYPE, StatusCode, admitted};
+    use crate::{
+        http::{Endpoint, HttpSettings, Metrics},
+        model::Caller,
+        security::directory::NodeDirectory,
+        service::{audit::trail_for_tests, nodes::Nodes, refusals::RefusalLog},
+    };
+
+    #[actix_web::test]
+    async fn r_soap_16_a_panic_before_the_message_is_understood_is_a_receiver_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusals = Arc::new(RefusalLog::open(folder.path()).unwrap());
+        let nodes = Arc::new(Nodes::new(1, NodeDirectory::new(Vec::new())));
+        let record = Arc::clone(nodes.loopback());
+        let auditor = trail_for_tests(folder.path()).await;
+        let endpoint =
+            Endpoint::new(None, None, nodes, auditor, HttpSettings::default(), Arc::new(Metrics::new()), refusals);
+        let mut left = 2;
+        // The second octets are never read; after the panic the rest is drained.
+        let octets: BoxedPayloadStream = Box::pin(stream::poll_fn(move |_| {
+            left -= 1;
+            assert_ne!(left, 1, "Jansen, born 18870131");
+            std::task::Poll::Ready(None)
+        }));
+        let request = TestRequest::post().insert_header((header::CONTENT_TYPE, SOAP_MEDIA_TYPE)).to_http_request();
+        let mut payload = dev::Payload::<BoxedPayloadStream>::Stream { payload: octets };
+        let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();
+        let mut body = Body::new(payload, &endpoint.settings);
+        let admission = Admission { caller: Caller::loopback(), record, endpoint: "".into(), certificate: None };
+        let mut report = Report::default();
+        let answer = admitted(&request, &mut body, Place::All, &endpoint, &admission, &mut report).await.response;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body: Bytes = to_bytes(answer.into_body()).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        let fault = roxmltree::Document::parse(&text).unwrap();
+        let texts: Vec<&str> = fault.descendants().filter_map(|node| node.text()).collect();
+        assert!(texts.iter().any(|text| text.ends_with(":Receiver")), "{text}");
+        assert!(texts.iter().any(|text| text.contains("incident urn:uuid:")), "{text}");
+        assert!(!text.contains("Jansen"), "{text}");
+    }
 }

@@ -13,17 +13,28 @@ use super::metrics::Metrics;
 /// Asks one thing that requests need; the error is a sentence for the operator.
 pub type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
+/// Tells what somebody should look at although requests are taken.
+pub type Remarks = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// What the operator may ask.
 pub struct Operations {
     metrics: Arc<Metrics>,
     checks: Vec<(&'static str, Check)>,
+    remarks: Vec<Remarks>,
     pub(super) stopping: AtomicBool,
 }
 
 impl Operations {
     /// With the counters and the named checks, such as `database` and `documents`.
     pub fn new(metrics: Arc<Metrics>, checks: Vec<(&'static str, Check)>) -> Self {
-        Self { metrics, checks, stopping: AtomicBool::new(false) }
+        Self { metrics, checks, remarks: Vec::new(), stopping: AtomicBool::new(false) }
+    }
+
+    /// Adds remarks to the answer of /health/ready; they do not make it less ready.
+    #[must_use]
+    pub fn with_remarks(mut self, remarks: Remarks) -> Self {
+        self.remarks.push(remarks);
+        self
     }
 }
 
@@ -51,7 +62,9 @@ async fn ready(operations: web::Data<Operations>) -> HttpResponse {
         }
     }
     if reasons.is_empty() {
-        HttpResponse::Ok().insert_header(PLAIN).body("ready\n")
+        let remarks = operations.remarks.iter().flat_map(|remarks| remarks());
+        let lines: String = remarks.map(|remark| format!("{remark}\n")).collect();
+        HttpResponse::Ok().insert_header(PLAIN).body(format!("ready\n{lines}"))
     } else {
         HttpResponse::ServiceUnavailable().insert_header(PLAIN).body(reasons.join("\n") + "\n")
     }

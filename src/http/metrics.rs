@@ -45,6 +45,8 @@ impl Outcome {
 
 /// A gauge and where its value comes from.
 type Read = (Gauge, Box<dyn Fn() -> i64 + Send + Sync>);
+/// Fills the gauges of a family.
+type ReadFamily = Box<dyn Fn() + Send + Sync>;
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -62,7 +64,9 @@ pub struct Metrics {
     bytes_out: Family<Label, Counter>,
     refusals: Family<Label, Counter>,
     unreferenced: Counter,
+    handshakes: Family<Label, Counter>,
     reads: Mutex<Vec<Read>>,
+    families: Mutex<Vec<ReadFamily>>,
 }
 
 impl Metrics {
@@ -80,7 +84,9 @@ impl Metrics {
             bytes_out: Family::default(),
             refusals: Family::default(),
             unreferenced: Counter::default(),
+            handshakes: Family::default(),
             reads: Mutex::default(),
+            families: Mutex::default(),
         };
         registry.register("requests", "Requests by transaction and outcome", metrics.requests.clone());
         registry.register("request_duration_seconds", "Time until the answer began", metrics.duration.clone());
@@ -89,6 +95,7 @@ impl Metrics {
         registry.register("sent_bytes", "Octets of answer bodies", metrics.bytes_out.clone());
         registry.register("refusals", "Errors and faults told to partners, by code", metrics.refusals.clone());
         registry.register("unreferenced_parts", "MIME parts that nothing referred to", metrics.unreferenced.clone());
+        registry.register("tls_handshakes", "TLS handshakes by outcome", metrics.handshakes.clone());
         *metrics.registry.lock().unwrap_or_else(PoisonError::into_inner) = registry;
         metrics
     }
@@ -100,8 +107,29 @@ impl Metrics {
         self.reads.lock().unwrap_or_else(PoisonError::into_inner).push((gauge, Box::new(read)));
     }
 
+    /// Adds a gauge with a value for each name of a bounded list, such as the audit repositories.
+    pub fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        read: impl Fn() -> Vec<(String, i64)> + Send + Sync + 'static,
+    ) {
+        let family = Family::<Vec<(&'static str, String)>, Gauge>::default();
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner).register(name, help, family.clone());
+        let read = move || {
+            for (value, number) in read() {
+                family.get_or_create(&vec![(label, value)]).set(number);
+            }
+        };
+        self.families.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(read));
+    }
+
     /// All of it as OpenMetrics text.
     pub fn text(&self) -> String {
+        for read in self.families.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            read();
+        }
         for (gauge, read) in self.reads.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             gauge.set(read());
         }
@@ -129,6 +157,11 @@ impl Metrics {
 
     pub(super) fn refused(&self, code: &'static str) {
         self.refusals.get_or_create(&[("code", code)]).inc();
+    }
+
+    /// A handshake that succeeded, or why not.
+    pub(super) fn handshake(&self, outcome: &'static str) {
+        self.handshakes.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     pub(super) fn unreferenced(&self, parts: usize) {

@@ -8,9 +8,9 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 
 use super::{
+    assertion::Sender,
     body::{Body, BodyError},
     decode::{Decoded, Refused},
-    endpoint::Endpoint,
     routes::Request,
 };
 use crate::{
@@ -75,14 +75,14 @@ pub(super) type Decode<'a> = dyn Fn(&[u8], Option<&ContentType>) -> Result<Decod
 pub(super) async fn read_package(
     body: &mut Body,
     outer: &ContentType,
-    endpoint: &Endpoint,
+    sender: Sender<'_>,
     decode: &Decode<'_>,
 ) -> Result<Message, IntakeError> {
     let boundary = outer.parameter("boundary").unwrap_or_default();
-    let mut scanner = Scanner::new(boundary, endpoint.settings.mime.clone())?;
+    let mut scanner = Scanner::new(boundary, sender.endpoint.settings.mime.clone())?;
     let mut intake = Intake {
         start: Start::new(outer),
-        endpoint,
+        sender,
         decode,
         decoded: None,
         wanted: None,
@@ -137,7 +137,7 @@ enum Open {
 
 struct Intake<'a> {
     start: Start,
-    endpoint: &'a Endpoint,
+    sender: Sender<'a>,
     decode: &'a Decode<'a>,
     decoded: Option<Decoded>,
     /// Content-IDs that the root part refers to, once it is known.
@@ -169,7 +169,7 @@ impl Intake<'_> {
             (None, Some(_)) => true,
             (_, None) => false,
         };
-        match &self.endpoint.repository {
+        match &self.sender.endpoint.repository {
             Some(repository) if wanted => receive(repository, id),
             _ => {
                 self.unreferenced += 1;
@@ -179,7 +179,7 @@ impl Intake<'_> {
     }
 
     async fn take(&mut self, open: Open, data: Bytes) -> Result<Open, IntakeError> {
-        let limit = self.endpoint.settings.root_part_bytes;
+        let limit = self.sender.endpoint.settings.root_part_bytes;
         Ok(match open {
             Open::Root(mut held) => {
                 if (held.octets.len() + data.len()) as u64 > limit {
@@ -205,7 +205,7 @@ impl Intake<'_> {
 
     async fn write(&mut self, open: Open, data: Bytes) -> Open {
         let Open::Document { id, mut incoming } = open else { return open };
-        if incoming.size_bytes() + data.len() as u64 > self.endpoint.settings.document_bytes {
+        if incoming.size_bytes() + data.len() as u64 > self.sender.endpoint.settings.document_bytes {
             return Open::Lost { id, content: Content::TooLarge };
         }
         match incoming.write(data).await {
@@ -216,7 +216,7 @@ impl Intake<'_> {
 
     async fn end(&mut self, open: Open) -> Result<(), IntakeError> {
         match open {
-            Open::Root(held) => self.root(&held)?,
+            Open::Root(held) => self.root(&held).await?,
             Open::Perhaps(held) => {
                 // A part that says it is a root is a better candidate than one that merely comes first.
                 if let Some(before) = self.candidate.replace(held) {
@@ -253,8 +253,11 @@ impl Intake<'_> {
         self.parts.extend(stored);
     }
 
-    fn root(&mut self, held: &Held) -> Result<(), IntakeError> {
-        let decoded = (self.decode)(&held.octets, held.headers.content_type.as_ref()).map_err(IntakeError::Refused)?;
+    /// Documents that come after the root part are taken in only when their sender may send them.
+    async fn root(&mut self, held: &Held) -> Result<(), IntakeError> {
+        let decoded = (self.decode)(&held.octets, held.headers.content_type.as_ref());
+        let mut decoded = decoded.map_err(IntakeError::Refused)?;
+        self.sender.judge(&mut decoded).await.map_err(IntakeError::Refused)?;
         self.wanted = Some(references(&decoded));
         self.decoded = Some(decoded);
         Ok(())
@@ -262,7 +265,7 @@ impl Intake<'_> {
 
     async fn finish(mut self) -> Result<Message, IntakeError> {
         match self.candidate.take() {
-            Some(held) if self.decoded.is_none() => self.root(&held)?,
+            Some(held) if self.decoded.is_none() => self.root(&held).await?,
             held => self.store(held).await,
         }
         let decoded = self.decoded.ok_or(Fault::Envelope("the package has no root part"))?;

@@ -1,6 +1,6 @@
 //! What is counted, logged and kept of a request when it is over.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::http::StatusCode;
 
@@ -24,20 +24,31 @@ impl Told {
     }
 
     pub(super) fn http(status: StatusCode) -> Self {
+        Self::refused(status, status.canonical_reason().unwrap_or_default().to_owned())
+    }
+
+    /// Refused by HTTP alone, for a reason that the partner is not told.
+    pub(super) fn refused(status: StatusCode, context: String) -> Self {
         let code = match status {
             StatusCode::BAD_REQUEST => "HTTP 400",
+            StatusCode::FORBIDDEN => "HTTP 403",
             StatusCode::REQUEST_TIMEOUT => "HTTP 408",
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "HTTP 415",
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "HTTP 431",
+            StatusCode::SERVICE_UNAVAILABLE => "HTTP 503",
             _ => "HTTP",
         };
-        Self { code, context: status.canonical_reason().unwrap_or_default().to_owned(), location: String::new() }
+        Self { code, context, location: String::new() }
     }
 }
 
 /// Grows while a request is answered.
 #[derive(Default)]
 pub(super) struct Report {
+    /// Name of the node, once it is known.
+    node: Option<Arc<str>>,
+    /// Counted, but neither logged nor kept: it was told a moment ago.
+    hushed: bool,
     transaction: Option<&'static Transaction>,
     action: Option<Box<str>>,
     message_id: Option<Box<str>>,
@@ -50,6 +61,21 @@ pub(super) struct Report {
 const KEPT_OF_ONE: usize = 20;
 
 impl Report {
+    /// The sender is known.
+    pub(super) fn node(&mut self, name: &Arc<str>) {
+        self.node = Some(Arc::clone(name));
+    }
+
+    /// Refused by HTTP alone.
+    pub(super) fn refused(&mut self, told: Vec<Told>) {
+        self.told(Outcome::Refused, told);
+    }
+
+    /// The same was told a moment ago.
+    pub(super) fn hush(&mut self) {
+        self.hushed = true;
+    }
+
     /// The envelope was understood.
     pub(super) fn understood(&mut self, transaction: &'static Transaction, message_id: Option<&str>) {
         self.transaction = Some(transaction);
@@ -64,6 +90,11 @@ impl Report {
     pub(super) fn told(&mut self, outcome: Outcome, told: Vec<Told>) {
         self.outcome = Some(outcome);
         self.told = told;
+    }
+
+    /// The first thing that was refused, if anything was.
+    pub(super) fn refusal(&self) -> Option<&'static str> {
+        self.told.first().map(|told| told.code)
     }
 
     /// A response message is sent.
@@ -93,16 +124,20 @@ impl Report {
         self.told.iter().for_each(|told| metrics.refused(told.code));
         let (outcome, code) = (outcome.as_str(), self.told.first().map_or("", |told| told.code));
         let duration_ms = time.as_millis();
-        if self.told.is_empty() {
-            tracing::debug!(transaction, outcome, received, sent, duration_ms, "answered a request");
+        let node = self.node.as_deref().unwrap_or_default();
+        if self.hushed {
             return;
         }
-        tracing::info!(transaction, outcome, code, received, sent, duration_ms, "refused a request");
-        let ctx = endpoint.context("");
+        if self.told.is_empty() {
+            tracing::debug!(node, transaction, outcome, received, sent, duration_ms, "answered a request");
+            return;
+        }
+        tracing::info!(node, transaction, outcome, code, received, sent, duration_ms, "refused a request");
+        let now = endpoint.now().to_string();
         for told in self.told.into_iter().take(KEPT_OF_ONE) {
             endpoint.refusals.record(&Refusal {
-                time: ctx.now.to_string(),
-                node: ctx.caller.name.to_string(),
+                time: now.clone(),
+                node: node.to_owned(),
                 transaction: transaction.to_owned(),
                 action: self.action.as_deref().unwrap_or_default().to_owned(),
                 code: told.code.to_owned(),

@@ -5,7 +5,7 @@ use actix_web::web;
 use super::{endpoint::Endpoint, handler, wsdl};
 use crate::{
     model::{
-        XdsErrorCode,
+        NodeRole, XdsErrorCode,
         rim::{AdhocQueryRequest, DocumentRequest, SubmitObjectsRequest},
     },
     service::Actor,
@@ -29,8 +29,8 @@ pub(super) enum Place {
 
 /// A request as its reader made it.
 pub(super) enum Request {
-    /// ITI-18
-    StoredQuery(AdhocQueryRequest),
+    /// ITI-18, with its element exactly as it came (S-AUD-17)
+    StoredQuery(AdhocQueryRequest, Box<str>),
     /// ITI-41
     ProvideAndRegister(iti41::ProvideAndRegister),
     /// ITI-42
@@ -51,6 +51,8 @@ pub(super) struct Transaction {
     pub(super) body: (Ns, &'static str),
     /// MTOM is what the standard asks for.
     pub(super) mtom: bool,
+    /// A node may call it that has one of these (S-TLS-17).
+    pub(super) callers: &'static [NodeRole],
     /// Who answers.
     pub(super) actor: Actor,
     /// The code for a body that is not valid against its schema (spec §1.5).
@@ -67,9 +69,13 @@ pub(super) static TRANSACTIONS: [Transaction; 4] = [
         response_action: "urn:ihe:iti:2007:RegistryStoredQueryResponse",
         body: (Ns::Query, "AdhocQueryRequest"),
         mtom: false,
+        callers: &[NodeRole::Consumer, NodeRole::InitiatingGateway],
         actor: Actor::Registry,
         schema_error: XdsErrorCode::RegistryError,
-        read: |reader| iti18::read_request(reader).map(Request::StoredQuery),
+        read: |reader| {
+            let start = reader.element_start();
+            iti18::read_request(reader).map(|query| Request::StoredQuery(query, reader.since(start).into()))
+        },
     },
     Transaction {
         number: "ITI-41",
@@ -77,6 +83,7 @@ pub(super) static TRANSACTIONS: [Transaction; 4] = [
         response_action: "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-bResponse",
         body: (Ns::Xds, "ProvideAndRegisterDocumentSetRequest"),
         mtom: true,
+        callers: &[NodeRole::Source],
         actor: Actor::Repository,
         schema_error: XdsErrorCode::RepositoryMetadataError,
         read: |reader| iti41::read_request(reader).map(Request::ProvideAndRegister),
@@ -87,6 +94,7 @@ pub(super) static TRANSACTIONS: [Transaction; 4] = [
         response_action: "urn:ihe:iti:2007:RegisterDocumentSet-bResponse",
         body: (Ns::Lcm, "SubmitObjectsRequest"),
         mtom: false,
+        callers: &[NodeRole::Repository],
         actor: Actor::Registry,
         schema_error: XdsErrorCode::RegistryMetadataError,
         read: |reader| iti42::read_request(reader).map(Request::Register),
@@ -97,11 +105,17 @@ pub(super) static TRANSACTIONS: [Transaction; 4] = [
         response_action: "urn:ihe:iti:2007:RetrieveDocumentSetResponse",
         body: (Ns::Xds, "RetrieveDocumentSetRequest"),
         mtom: true,
+        callers: &[NodeRole::Consumer, NodeRole::InitiatingGateway],
         actor: Actor::Repository,
         schema_error: XdsErrorCode::RepositoryError,
         read: |reader| iti43::read_request(reader).map(Request::Retrieve),
     },
 ];
+
+/// Numbers of all transactions that may be served: `ITI-18` …
+pub fn transactions() -> impl Iterator<Item = &'static str> {
+    TRANSACTIONS.iter().map(|transaction| transaction.number)
+}
 
 impl Place {
     /// The paths of the SOAP listener.
@@ -128,4 +142,5 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
             .default_service(web::to(wsdl::method_not_allowed));
         config.service(resource);
     }
+    config.default_service(web::to(wsdl::not_found));
 }

@@ -3,21 +3,33 @@
 use std::{
     future::{Future, ready},
     io,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use actix_http::HttpService;
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_http::{Extensions, HttpService, error::DispatchError};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
     App, HttpServer,
     dev::{AppConfig, Server},
+    middleware::from_fn,
     rt::net::TcpStream,
     web,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Endpoint, Operations, connection::Connection, health, routes};
+use super::{
+    Endpoint, Operations, TlsLimits,
+    connection::Connection,
+    fhir,
+    handshake::{Door, Secured},
+    health,
+    identify::{Arrival, Peer},
+    judged::judged,
+    routes,
+};
+use crate::security::tls::Live;
 
 /// Requests that are being answered when the server is told to stop get this long.
 const SHUTDOWN_SECONDS: u64 = 8;
@@ -28,8 +40,20 @@ const DISCONNECT: Duration = Duration::from_secs(5);
 pub struct Listeners {
     /// Plain HTTP on loopback.
     pub soap: Option<TcpListener>,
+    /// Mutual TLS.
+    pub https: Option<TlsListener>,
     /// Health and metrics.
     pub operations: Option<TcpListener>,
+}
+
+/// The listener for partners.
+pub struct TlsListener {
+    /// Its socket.
+    pub listener: TcpListener,
+    /// Certificates and trust.
+    pub tls: Arc<Live>,
+    /// What one address may have open.
+    pub limits: TlsLimits,
 }
 
 /// Serves until `stop` is done, then finishes what is being answered, within ten seconds in all.
@@ -43,7 +67,11 @@ pub async fn serve(
 ) -> io::Result<()> {
     let mut servers = Vec::new();
     if let Some(listener) = listeners.soap {
-        servers.push(soap(listener, endpoint)?);
+        let from_here = |io: &Connection<TcpStream>| Arrival { local: io.io().local_addr().ok(), peer: Peer::Loopback };
+        servers.push(soap(listener, Arc::clone(&endpoint), from_here)?);
+    }
+    if let Some(listener) = listeners.https {
+        servers.push(https(listener, endpoint)?);
     }
     if let Some(listener) = listeners.operations {
         let operations = web::Data::from(operations.clone());
@@ -62,34 +90,101 @@ pub async fn serve(
     Ok(())
 }
 
-/// The SOAP listener: HTTP/1.1 over connections that are watched.
-fn soap(listener: TcpListener, endpoint: Arc<Endpoint>) -> io::Result<Server> {
+/// The SOAP listener without TLS. `arrive` says who is at the other end of each connection.
+pub(super) fn soap(
+    listener: TcpListener,
+    endpoint: Arc<Endpoint>,
+    arrive: impl Fn(&Connection<TcpStream>) -> Arrival + Clone + Send + 'static,
+) -> io::Result<Server> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let head_timeout = endpoint.settings.headers_timeout;
+    let (head_timeout, stall_timeout) = (endpoint.settings.headers_timeout, endpoint.settings.slow_window);
     let builder = Server::build().shutdown_timeout(SHUTDOWN_SECONDS).disable_signals();
     let stopping = builder.graceful_shutdown_signal();
     let server = builder.listen("soap", listener, move || {
-        let app = App::new().app_data(web::Data::from(endpoint.clone())).configure(routes::configure);
-        let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
         let stopping = stopping.clone();
-        let http = HttpService::build()
-            .client_request_timeout(head_timeout)
-            .client_disconnect_timeout(DISCONNECT)
-            .keep_alive(KEEP_ALIVE)
-            .local_addr(address)
-            .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
-            })
-            .h1(map_config(app, |()| AppConfig::default()));
+        let stopped = move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        };
+        let arrive = arrive.clone();
+        let known =
+            move |connection: &Connection<TcpStream>, data: &mut Extensions| drop(data.insert(arrive(connection)));
+        let http = http_service(Arc::clone(&endpoint), None, address, stopped, known);
         fn_service(move |io: TcpStream| {
-            // Answers are written whole; waiting for more to send would only delay them.
-            let _ = io.set_nodelay(true);
-            let peer = io.peer_addr().ok();
-            ready(Ok((Connection::new(io, head_timeout), peer)))
+            let peer = prepare(&io);
+            ready(Ok((Connection::new(io, head_timeout, stall_timeout), peer)))
         })
         .and_then(http)
     })?;
     Ok(server.run())
+}
+
+/// The SOAP listener with mutual TLS.
+fn https(listener: TlsListener, endpoint: Arc<Endpoint>) -> io::Result<Server> {
+    let TlsListener { listener, tls, limits } = listener;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let (head_timeout, stall_timeout) = (endpoint.settings.headers_timeout, endpoint.settings.slow_window);
+    let door = Arc::new(Door::new(Arc::clone(&tls), limits, Arc::clone(&endpoint)));
+    let builder = Server::build().shutdown_timeout(SHUTDOWN_SECONDS).disable_signals();
+    let stopping = builder.graceful_shutdown_signal();
+    let server = builder.listen("https", listener, move || {
+        let known = move |connection: &Connection<Secured>, data: &mut Extensions| {
+            let peer = connection.io().peer();
+            data.insert(Arc::clone(peer));
+            data.insert(Arrival { local: Some(address), peer: Peer::Certificate(Arc::clone(&peer.facts)) });
+        };
+        let stopping = stopping.clone();
+        let stopped = move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        };
+        let http = http_service(Arc::clone(&endpoint), Some(Arc::clone(&tls)), address, stopped, known);
+        let door = Arc::clone(&door);
+        fn_service(move |io: TcpStream| {
+            let (peer, door) = (prepare(&io), Arc::clone(&door));
+            async move { Ok((Connection::new(door.admit(io, peer).await?, head_timeout, stall_timeout), peer)) }
+        })
+        .and_then(http)
+    })?;
+    Ok(server.run())
+}
+
+/// Who calls.
+fn prepare(io: &TcpStream) -> Option<SocketAddr> {
+    // Answers are written whole; waiting for more to send would only delay them.
+    let _ = io.set_nodelay(true);
+    io.peer_addr().ok()
+}
+
+/// HTTP/1.1 over connections that are watched. `connected` puts what is known of a connection where handlers find it.
+fn http_service<IO: AsyncRead + AsyncWrite + Unpin + 'static, S: Future<Output = ()> + 'static>(
+    endpoint: Arc<Endpoint>,
+    tls: Option<Arc<Live>>,
+    address: SocketAddr,
+    stopping: impl Fn() -> S + 'static,
+    connected: impl Fn(&Connection<IO>, &mut Extensions) + 'static,
+) -> impl ServiceFactory<
+    (Connection<IO>, Option<SocketAddr>),
+    Config = (),
+    Response = (),
+    Error = DispatchError,
+    InitError = (),
+> {
+    let head_timeout = endpoint.settings.headers_timeout;
+    let app = App::new()
+        .app_data(web::Data::from(Arc::clone(&endpoint)))
+        .wrap(from_fn(move |request, next| judged(tls.clone(), Arc::clone(&endpoint), request, next)))
+        .configure(fhir::configure)
+        .configure(routes::configure);
+    let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+    HttpService::build()
+        .client_request_timeout(head_timeout)
+        .client_disconnect_timeout(DISCONNECT)
+        .keep_alive(KEEP_ALIVE)
+        .local_addr(address)
+        .on_connect_ext(connected)
+        .graceful_shutdown_signal(stopping)
+        .h1(map_config(app, |()| AppConfig::default()))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::GateSettings;
 use crate::{
     model::HomeCommunityId,
     wire::{guard::XmlLimits, mime::MimeLimits, soap::HeaderRules},
@@ -20,13 +21,15 @@ pub struct HttpSettings {
     pub answer_bytes: u64,
     /// Octets of all answers to ITI-18 that are being sent.
     pub answers_bytes: u64,
+    /// How much of each node is served.
+    pub gates: GateSettings,
     /// Bounds of XML.
     pub xml: XmlLimits,
     /// Bounds of multipart bodies.
     pub mime: MimeLimits,
     /// Time for the head of a request.
     pub headers_timeout: Duration,
-    /// Time over which the pace of a body is judged.
+    /// Time over which the pace of a body is judged, and after which an answer that nobody takes is given up.
     pub slow_window: Duration,
     /// Octets that must arrive in that time.
     pub slow_bytes: u64,
@@ -48,6 +51,7 @@ impl Default for HttpSettings {
             message_bytes: 8 << 30,
             answer_bytes: 50 << 20,
             answers_bytes: 512 << 20,
+            gates: GateSettings::default(),
             xml: XmlLimits::default(),
             mime: MimeLimits::default(),
             headers_timeout: Duration::from_secs(10),

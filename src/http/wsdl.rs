@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 
-use super::routes::Place;
+use super::{Endpoint, identify::turned_away, routes::Place};
 use crate::wire::soap::escape;
 
 const WSDL: [(Place, &str); 3] = [
@@ -24,7 +24,10 @@ const XSD: [(&str, &str); 6] = [
 const PLACEHOLDER: &str = "https://knoop.invalid";
 
 /// `?wsdl`, `?xsd=NAME`; anything else is not allowed (spec §1.5).
-pub(super) async fn get(request: HttpRequest, place: web::Data<Place>) -> HttpResponse {
+pub(super) async fn get(request: HttpRequest, place: web::Data<Place>, endpoint: web::Data<Endpoint>) -> HttpResponse {
+    if let Some(refused) = turned_away(&request, &endpoint).await {
+        return refused;
+    }
     let query = request.query_string();
     let text = if query.eq_ignore_ascii_case("wsdl") {
         WSDL.iter().find(|(of, _)| *of == **place).map(|(_, text)| *text)
@@ -36,7 +39,7 @@ pub(super) async fn get(request: HttpRequest, place: web::Data<Place>) -> HttpRe
     } else {
         None
     };
-    let Some(text) = text else { return method_not_allowed().await };
+    let Some(text) = text else { return not_allowed() };
     let info = request.connection_info();
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/xml; charset=utf-8"))
@@ -44,7 +47,16 @@ pub(super) async fn get(request: HttpRequest, place: web::Data<Place>) -> HttpRe
 }
 
 /// Anything that is neither POST nor a question for the WSDL.
-pub(super) async fn method_not_allowed() -> HttpResponse {
+pub(super) async fn method_not_allowed(request: HttpRequest, endpoint: web::Data<Endpoint>) -> HttpResponse {
+    turned_away(&request, &endpoint).await.unwrap_or_else(not_allowed)
+}
+
+/// A path that is none of the listener's.
+pub(super) async fn not_found(request: HttpRequest, endpoint: web::Data<Endpoint>) -> HttpResponse {
+    turned_away(&request, &endpoint).await.unwrap_or_else(|| HttpResponse::NotFound().finish())
+}
+
+fn not_allowed() -> HttpResponse {
     // The body, if there is one, is not read: the connection ends here.
     HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "POST, GET")).force_close().finish()
 }

@@ -14,20 +14,23 @@ pub struct ReferenceId(Box<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceIdError {
     /// Component 1 is empty.
-    #[error("component 1 (the identifier) is empty")]
+    #[error("component 1 (the identifier) is empty, one is required")]
     NoId,
     /// Components 2 or 3 hold something, or there are more than six.
     #[error("components 2 and 3 must be empty, and there are at most 6")]
     ExtraComponent,
     /// Component 5 is empty.
-    #[error("component 5 (the kind of identifier) is empty")]
+    #[error("component 5 (the kind of identifier) is empty, a URN or a local value is required")]
     NoType,
     /// Component 4 is neither empty, a namespace, nor `&oid&ISO`.
     #[error("component 4 must be a namespace id or &oid&ISO")]
     Authority,
     /// This kind of identifier needs an assigning authority.
-    #[error("component 4 (the assigning authority) is required for this kind of identifier")]
+    #[error("component 4 (the assigning authority) is empty, one is required for this kind of identifier")]
     NoAuthority,
+    /// Nobody can tell whose identifier this is.
+    #[error("component 4 (the assigning authority) is empty, one is required unless component 1 is an OID or a URI")]
+    NotUnique,
     /// This kind of identifier is globally unique: an OID with nothing but its kind.
     #[error("component 1 must be an OID, and component 4 empty, for this kind of identifier")]
     NotOid,
@@ -79,13 +82,23 @@ impl FromStr for ReferenceId {
             {
                 Err(ReferenceIdError::NotOid)
             }
-            vocabulary::CXI_ACCESSION if authority.is_empty() && !unique => Err(ReferenceIdError::NoAuthority),
             vocabulary::CXI_ORDER | vocabulary::CXI_REFERRAL | vocabulary::CXI_ENCOUNTER if authority.is_empty() => {
                 Err(ReferenceIdError::NoAuthority)
             }
+            // A uniqueId is opaque, and unique by what it is.
+            vocabulary::CXI_UNIQUE_ID => Ok(it),
+            _ if authority.is_empty() && !unique && !is_uri(id) => Err(ReferenceIdError::NotUnique),
             _ => Ok(it),
         }
     }
+}
+
+/// Whether a text begins with a scheme: a URN of a UUID, a URL.
+fn is_uri(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(scheme, rest)| {
+        let letters = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(letters) && !rest.is_empty()
+    })
 }
 
 impl fmt::Display for ReferenceId {
@@ -114,8 +127,10 @@ mod tests {
             "2.999.5^^^^urn:ihe:iti:xdw:2013:workflowInstanceId",
             "1.2.840.5^^^^urn:ihe:iti:xds:2016:studyInstanceUID",
             "E1^^^&2.999&ISO^urn:ihe:iti:xds:2015:encounterId",
-            "x^^^^local-kind",
-            "x^^^^local-kind^urn:oid:2.999",
+            "DS-77^^^^urn:ihe:iti:xds:2013:uniqueId",
+            "x^^^HIS^local-kind",
+            "urn:uuid:0f1e2d3c-4b5a-4697-8877-665544332211^^^^local-kind",
+            "2.999.4^^^^local-kind^urn:oid:2.999",
         ] {
             let read = good.parse::<ReferenceId>().unwrap();
             assert_eq!(read.to_string(), good);
@@ -130,7 +145,9 @@ mod tests {
             ("x", ReferenceIdError::NoType),
             ("x^^^&2.999&ISO", ReferenceIdError::NoType),
             ("x^^^HIS&2.999&ISO^urn:ihe:iti:xds:2013:order", ReferenceIdError::Authority),
-            ("x^^^^urn:ihe:iti:xds:2013:accession", ReferenceIdError::NoAuthority),
+            ("x^^^^urn:ihe:iti:xds:2013:accession", ReferenceIdError::NotUnique),
+            ("x^^^^local-kind", ReferenceIdError::NotUnique),
+            (":x^^^^local-kind", ReferenceIdError::NotUnique),
             ("x^^^^urn:ihe:iti:xds:2013:order", ReferenceIdError::NoAuthority),
             ("x^^^^urn:ihe:iti:xds:2013:referral", ReferenceIdError::NoAuthority),
             ("x^^^^urn:ihe:iti:xds:2015:encounterId", ReferenceIdError::NoAuthority),

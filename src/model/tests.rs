@@ -214,7 +214,7 @@ fn nothing_of_a_patient_is_printed() {
     let printed = [
         format!("{:?}", patient_id.parse::<PatientId>().unwrap()),
         format!("{:?}", patient_id.parse::<ReferenceId>()),
-        format!("{:?}", format!("{SECRET}^^^^x").parse::<ReferenceId>().unwrap()),
+        format!("{:?}", format!("{SECRET}^^^NS^x").parse::<ReferenceId>().unwrap()),
         format!("{:?}", format!("^{SECRET}").parse::<Xcn>().unwrap()),
         format!("{:?}", format!("^^Internet^{SECRET}").parse::<Xtn>().unwrap()),
         format!("{:?}", format!("|^{SECRET}").parse::<IntendedRecipient>().unwrap()),

@@ -98,3 +98,7 @@ pub const QUERY_GET_FOLDER_AND_CONTENTS: &str = "urn:uuid:b909a503-523d-4517-8ac
 pub const QUERY_GET_FOLDERS_FOR_DOCUMENT: &str = "urn:uuid:10cae35a-c7f9-4cf5-b61e-fc3278ffb578";
 pub const QUERY_GET_RELATED_DOCUMENTS: &str = "urn:uuid:d90e5407-b356-4d91-a89f-873917b4b0e6";
 pub const QUERY_FIND_DOCUMENTS_BY_REFERENCE_ID: &str = "urn:uuid:12941a89-e02e-4be5-967c-ce4bfc8fe492";
+
+/// formatCode and scheme of privacy consent documents, plain and scanned. Source: ITI TF-3 §5.1 (S-CON-30).
+pub const PRIVACY_CONSENT_FORMATS: [(&str, &str); 2] =
+    [("urn:ihe:iti:bppc:2007", "1.3.6.1.4.1.19376.1.2.3"), ("urn:ihe:iti:bppc-sd:2007", "1.3.6.1.4.1.19376.1.2.3")];

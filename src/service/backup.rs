@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use crate::store::{
-    DocumentRow, SqliteSettings, Store, StoreError, StoreSettings,
+    DocumentRow, SqliteSettings, Store, StoreError, StoreSettings, audit_files,
     documents::{BlobId, DocumentError, DocumentSettings, DocumentStore, Received},
 };
 
@@ -187,7 +187,12 @@ pub async fn restore(
         return Err(BackupError::NotEmpty);
     }
     let (database, copy_to) = (layout.database(), working.clone());
-    spawn_blocking(move || fs::copy(database, copy_to)).await.map_err(io::Error::other)??;
+    spawn_blocking(move || {
+        fs::copy(&database, &copy_to)?;
+        copy_reads(&database, &copy_to)
+    })
+    .await
+    .map_err(io::Error::other)??;
     let snapshot = Store::open(&StoreSettings::Sqlite(SqliteSettings::new(&working))).await?;
     snapshot.migrate().await?;
     let copied = copy(&snapshot, &layout.documents()?, documents, watcher).await;
@@ -207,9 +212,23 @@ pub async fn restore(
         RestoreTo::Postgres(store, _) => {
             store.import(&working).await?;
             fs::remove_file(&working)?;
+            if let Some(folder) = working.parent() {
+                audit_files(folder)?.into_iter().try_for_each(fs::remove_file)?;
+            }
         }
     }
     Ok(manifest)
+}
+
+/// Copies the audit of reads, whose files lie beside a database.
+fn copy_reads(from: &Path, to: &Path) -> io::Result<()> {
+    let (Some(from), Some(to)) = (from.parent(), to.parent()) else { return Ok(()) };
+    for file in audit_files(from)? {
+        let copy = to.join(file.file_name().unwrap_or_default());
+        fs::copy(&file, &copy)?;
+        fs::File::open(&copy)?.sync_all()?;
+    }
+    Ok(())
 }
 
 struct Copied {

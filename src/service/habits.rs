@@ -19,8 +19,8 @@ impl Habits {
         }
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for habit in tolerated {
-            if told.insert((Arc::clone(&caller.name), *habit)) {
-                tracing::warn!(node = %caller.name, habit = habit.as_str(), "tolerated a habit of a partner");
+            if told.insert((Arc::clone(caller.name()), *habit)) {
+                tracing::warn!(node = %caller.name(), habit = habit.as_str(), "tolerated a habit of a partner");
             }
         }
     }

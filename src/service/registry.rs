@@ -5,7 +5,9 @@
 //!
 //! Source: ITI TF-1 §10, ITI TF-2 §3.18 and §3.42.
 
+mod acknowledgements;
 mod associations;
+mod audited;
 mod effects;
 mod patients;
 mod register;
@@ -14,9 +16,12 @@ mod unique_ids;
 
 use std::sync::Arc;
 
+pub(in crate::service) use audited::Identified;
+pub(in crate::service) use unique_ids::non_identical;
+
 use crate::{
     model::BodyEncoder,
-    service::Habits,
+    service::{Access, Auditor, Habits},
     store::{Store, UnknownPatients},
     validate::{QueryRules, Rules},
 };
@@ -57,13 +62,21 @@ pub struct Registry {
     store: Store,
     settings: Arc<RegistrySettings>,
     encode: BodyEncoder,
+    access: Access,
     habits: Arc<Habits>,
+    auditor: Auditor,
 }
 
 impl Registry {
-    /// A registry over this store.
-    pub fn new(store: Store, settings: RegistrySettings, encode: BodyEncoder) -> Self {
-        Self { store, settings: Arc::new(settings), encode, habits: Arc::default() }
+    /// A registry over this store, with this audit trail and these access rules.
+    pub fn new(
+        store: Store,
+        settings: RegistrySettings,
+        encode: BodyEncoder,
+        auditor: Auditor,
+        access: Access,
+    ) -> Self {
+        Self { store, settings: Arc::new(settings), encode, habits: Arc::default(), auditor, access }
     }
 
     /// What it was told by configuration.

@@ -2,7 +2,10 @@
 //!
 //! Source: ITI TF-1 §10, ITI TF-2 §3.41 and §3.43.
 
+mod audited;
 mod complete;
+mod labels;
+mod privacy_consent;
 mod provide_and_register;
 mod retrieve;
 mod unconfirmed;
@@ -15,7 +18,7 @@ pub(in crate::service) use provide_and_register::differing;
 pub use retrieve::{Retrieval, RetrievedDocument};
 pub use unconfirmed::CONFIRM_REGISTRATION;
 
-use super::Registry;
+use super::{Access, Auditor, Registry};
 use crate::{
     client::RemoteRegistry,
     model::{HomeCommunityId, Oid},
@@ -51,12 +54,21 @@ pub struct Repository {
     documents: DocumentStore,
     registry: RegistryLink,
     settings: Arc<RepositorySettings>,
+    auditor: Auditor,
+    access: Access,
 }
 
 impl Repository {
-    /// A repository over this store that registers there.
-    pub fn new(store: Store, documents: DocumentStore, registry: RegistryLink, settings: RepositorySettings) -> Self {
-        Self { store, documents, registry, settings: Arc::new(settings) }
+    /// A repository over this store that registers there, with this audit trail and these access rules.
+    pub fn new(
+        store: Store,
+        documents: DocumentStore,
+        registry: RegistryLink,
+        settings: RepositorySettings,
+        auditor: Auditor,
+        access: Access,
+    ) -> Self {
+        Self { store, documents, registry, settings: Arc::new(settings), auditor, access }
     }
 
     /// A place for the bytes of one document while they arrive.

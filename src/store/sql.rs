@@ -4,19 +4,25 @@
 //! with `statements!` only, so that a test can prepare every one of them on both databases.
 
 mod args;
+mod assertions;
+mod audit;
 mod builder;
 mod checkpoint;
 mod claims;
 mod columns;
+mod consent;
 mod dialect;
 mod doctor;
 mod documents;
 mod export;
 mod jobs;
+mod nodes;
 mod open;
 mod patients;
+mod readers;
 mod registry;
 mod row_ids;
+mod sight;
 mod statement;
 mod stored_query;
 #[cfg(test)]
@@ -28,13 +34,22 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+pub use assertions::{AssertionLedger, AssertionUse, UseVerdict};
+pub use audit::{
+    AuditDelivery, AuditFault, AuditPosition, AuditReport, AuditSeal, AuditSearch, FoundAudit, Heads, PruneError,
+    PrunedMonth, SealedAudit, SealedBatch, audit_files, audit_kept_since,
+};
 pub use claims::{ClaimKind, HeldClaim, NewClaim, ObjectKind, ResolvedObject};
+pub use consent::{
+    AskedPatients, EmergencyRow, EntryLabels, Evidence, KinRow, NewGrant, PolicyRow, RecordedAnswer, RunningGrant,
+};
 pub use doctor::{DurabilitySetting, Problem};
 pub use documents::{BlobState, DocumentRow, DocumentState, NewDocument};
 pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob};
 pub use open::{PostgresSettings, SqliteSettings, StoreSettings};
 pub use patients::{MergeError, PatientRow, UnknownPatients};
-pub use registry::{AssociationRow, FolderRow, RowKeys};
+pub use registry::{AssociationRow, FolderRow, Labels, RowKeys};
+pub use sight::{Combination, Sight};
 pub use tx::{ReadTx, Tx};
 pub use writer::Weight;
 
@@ -53,6 +68,8 @@ struct Inner {
     db: tx::Db,
     writer: writer::Writer,
     row_ids: row_ids::RowIds,
+    audit: audit::AuditWriter,
+    audit_files: Option<Arc<audit::AuditFiles>>,
 }
 
 impl Store {

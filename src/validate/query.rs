@@ -120,7 +120,9 @@ fn check_alternatives(definition: &Definition, request: &AdhocQueryRequest, draf
         }
     }
     if draft.logical_ids.is_some() && draft.metadata_level != Some(2) {
-        let problem = "A query by logicalID needs $MetadataLevel 2".to_owned();
+        let name = names.iter().find(|name| name.ends_with("LogicalID")).unwrap_or(&"logicalID");
+        let found = draft.metadata_level.map_or_else(|| "there is none".to_owned(), |level| format!("it is {level}"));
+        let problem = format!("{name} is allowed with $MetadataLevel 2 only; {found}");
         report.error(XdsErrorCode::RegistryError, "R-18-61", problem);
     }
 }

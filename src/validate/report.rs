@@ -50,8 +50,24 @@ impl Report {
 }
 
 /// A value of the sender's, in quotes, for a codeContext.
-pub(super) fn shown(value: &str) -> String {
+pub(crate) fn shown(value: &str) -> String {
     format!("'{}'", shortened(value))
+}
+
+/// How many values of a list a codeContext names.
+const NAMED_VALUES: usize = 5;
+
+/// What a list allows, for a codeContext: the first few values in order, and how many more there are.
+pub(super) fn one_of(allowed: impl Iterator<Item = String>) -> String {
+    let mut allowed: Vec<String> = allowed.collect();
+    allowed.sort();
+    let more = allowed.len().saturating_sub(NAMED_VALUES);
+    let named = allowed.iter().take(NAMED_VALUES).map(|value| shown(value)).collect::<Vec<_>>().join(", ");
+    match (allowed.len(), more) {
+        (0, _) => "nothing is allowed here".to_owned(),
+        (_, 0) => format!("allowed is {named}"),
+        _ => format!("allowed is {named} or one of {more} more"),
+    }
 }
 
 /// At most 80 characters of a value, control characters made visible.
@@ -74,6 +90,14 @@ mod tests {
         assert_eq!(shown("2024"), "'2024'");
         assert_eq!(shown(&"é".repeat(81)), format!("'{}…'", "é".repeat(80)));
         assert_eq!(shown("a\u{1b}[2J\nb"), "'a\u{fffd}[2J\u{fffd}b'");
+    }
+
+    #[test]
+    fn a_list_is_told_by_its_first_values() {
+        let list = |n: usize| one_of((0..n).rev().map(|n| n.to_string()));
+        assert_eq!(list(0), "nothing is allowed here");
+        assert_eq!(list(2), "allowed is '0', '1'");
+        assert_eq!(list(7), "allowed is '0', '1', '2', '3', '4' or one of 2 more");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod error;
 mod namespaces;
 mod reader;
 mod text;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use element::Element;
 pub use error::XmlError;
 pub use namespaces::Ns;
 pub use reader::{Event, XmlReader};
+pub use watch::Watch;
 
 /// How much of everything is read. The defaults are those of S-IN-09 to S-IN-12.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ mod write;
 
 pub use address::Address;
 pub(crate) use fault::shortened;
-pub use fault::{Fault, QualifiedName};
+pub use fault::{Fault, QualifiedName, SecurityFault};
 pub use header::{Header, HeaderRules, Rejected, read_body, read_end, read_header};
 pub use reply::{Reply, ReplyError, read_reply};
 pub use write::{ReplyHeader, RequestHeader, escape, write_envelope, write_fault, write_request_envelope};
@@ -28,3 +28,5 @@ pub const SOAP_FAULT_ACTION: &str = "http://www.w3.org/2005/08/addressing/soap/f
 
 const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
 const WSA: &str = "http://www.w3.org/2005/08/addressing";
+const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";

@@ -14,7 +14,7 @@ use crate::model::{CodeValue, vocabulary as v};
 /// The allowed codes of each attribute, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValueSets {
-    /// Name of the attribute (`classCode`, `codeList` for folders, …) and its codes.
+    /// Name of the attribute (`classCode`, `codeList` for folders, `documentation` for associations, …) and its codes.
     pub codes: Vec<(Box<str>, Vec<CodeValue>)>,
     /// Media types.
     pub media_types: Vec<Box<str>>,
@@ -110,7 +110,7 @@ fn attribute_name(code_type: &CodeType) -> Box<str> {
         (v::DE_TYPE_CODE, "typeCode"),
         (v::SS_CONTENT_TYPE_CODE, "contentTypeCode"),
         (v::FD_CODE_LIST, "codeList"),
-        (v::ASSOCIATION_DOCUMENTATION, "associationDocumentation"),
+        (v::ASSOCIATION_DOCUMENTATION, "documentation"),
     ];
     let scheme = code_type.class_scheme.as_deref().unwrap_or_default();
     known

@@ -27,6 +27,9 @@ pub fn trials() -> Vec<Trial> {
         doctor_tells_what_is_missing_and_finds_nothing_bad,
         doctor_deep_finds_a_damaged_document,
         bench_registers_and_asks,
+        s_xua_05_an_assertion_is_sent_as_it_is,
+        r_soap_13_security_is_understood_where_issuers_are_configured,
+        doctor_tells_of_the_keys_of_issuers,
     ]
     .into_iter()
     .collect();
@@ -74,7 +77,22 @@ fn url(server: &TestServer) -> String {
 fn every_command_explains_itself() {
     let here = fresh();
     let all = expect(0, &here, &["--help"]);
-    for command in ["serve", "demo", "init", "doctor", "migrate", "submit", "find", "fetch", "bench", "refusals"] {
+    for command in [
+        "serve",
+        "demo",
+        "init",
+        "doctor",
+        "migrate",
+        "node",
+        "organisation",
+        "submit",
+        "find",
+        "fetch",
+        "bench",
+        "refusals",
+        "consent",
+        "xdm",
+    ] {
         assert!(all.contains(&format!("\n  {command} ")), "{command} is not in the help");
         let help = expect(0, &here, &[command, "--help"]);
         assert!(help.contains("Usage: knoop") && help.len() > 200, "{help}");
@@ -249,23 +267,11 @@ fn doctor_deep_finds_a_damaged_document() {
     let good = json(&here, &["doctor", "--data", &data, "--deep", "--json"]);
     assert_eq!(good["bad"], 0, "{good}");
     assert!(server.stop().is_empty());
-    let blob = files_below(&server.prepared.data.join("documents"))
-        .into_iter()
-        .find(|path| fs::read(path).is_ok_and(|bytes| bytes == b"to be damaged"))
-        .expect("the document lies in a file");
+    let blob = server.prepared.document_file(b"to be damaged");
     fs::remove_file(&blob).and_then(|()| fs::write(&blob, "to be damageD")).expect("damaged");
     let told = expect(3, &here, &["doctor", "--data", &data, "--deep"]);
     assert!(told.contains("has not the octets that were received"), "{told}");
     expect(0, &here, &["doctor", "--data", &data]);
-}
-
-fn files_below(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
-    }
-    found
 }
 
 fn bench_registers_and_asks() {
@@ -288,4 +294,83 @@ fn bench_registers_and_asks() {
         assert_eq!(asked["failed"], 0, "{asked}");
         assert!(asked["octets_in"].as_u64().is_some_and(|octets| octets > 8_000), "{asked}");
     }
+}
+
+/// An assertion whose octets are unusual, so that a change would show. Nobody verifies it on the loopback listener.
+const ASSERTION: &str = "<a:Assertion  xmlns:a='urn:oasis:names:tc:SAML:2.0:assertion' Version=\"2.0\"\n ID='_1'><a:Issuer>x&#x79;</a:Issuer>\
+    <!-- c --></a:Assertion>";
+
+fn s_xua_05_an_assertion_is_sent_as_it_is() {
+    let here = fresh();
+    fs::write(here.join("assertion.xml"), format!("\u{feff}<?xml version=\"1.0\"?>\n{ASSERTION}\n")).expect("written");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let to = format!("http://{}/xds", listener.local_addr().expect("an address"));
+    let peer = std::thread::spawn(move || {
+        use std::io::Read;
+        let (mut socket, _) = listener.accept().expect("a connection");
+        let mut request = Vec::new();
+        let mut octets = [0; 4096];
+        while !text(&request).contains("Envelope>") {
+            let count = socket.read(&mut octets).expect("octets");
+            assert_ne!(count, 0, "the request ends early");
+            request.extend_from_slice(&octets[..count]);
+        }
+        text(&request)
+    });
+    knoop(&here, &["find", "--from", &to, "--patient", BSN, "--assertion", "assertion.xml"]);
+    let request = peer.join().expect("the request came");
+    let wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+    let header = format!(
+        "<wsse:Security xmlns:wsse=\"{wsse}\" soap12:mustUnderstand=\"1\">{ASSERTION}</wsse:Security></soap12:Header>"
+    );
+    assert!(request.contains(&header), "{request}");
+    fs::write(here.join("other.xml"), "<Assertion/>").expect("written");
+    expect(2, &here, &["find", "--from", &to, "--patient", BSN, "--assertion", "other.xml"]);
+}
+
+/// A file of issuers with a certificate that ends in thirty days.
+fn issuers(here: &Path) -> PathBuf {
+    use openssl::{asn1::Asn1Time, hash::MessageDigest, pkey::PKey, rsa::Rsa, x509::X509};
+    let key = PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key");
+    let mut certificate = X509::builder().expect("a certificate");
+    certificate.set_pubkey(&key).expect("its key");
+    certificate.set_not_before(&Asn1Time::days_from_now(0).expect("today")).expect("its begin");
+    certificate.set_not_after(&Asn1Time::days_from_now(30).expect("a day")).expect("its end");
+    certificate.sign(&key, MessageDigest::sha256()).expect("its signature");
+    fs::write(here.join("sts.pem"), certificate.build().to_pem().expect("PEM")).expect("written");
+    let file = here.join("issuers.toml");
+    fs::write(&file, "[[issuer]]\nentity_id = \"https://sts.example.org\"\nkeys = [\"sts.pem\"]\n").expect("written");
+    file
+}
+
+fn r_soap_13_security_is_understood_where_issuers_are_configured() {
+    let here = fresh();
+    fs::write(here.join("assertion.xml"), ASSERTION).expect("written");
+    let find = |server: &TestServer| {
+        knoop(&here, &["find", "--from", &url(server), "--patient", BSN, "--assertion", "assertion.xml"])
+    };
+    let without = TestServer::prepare(Store::Sqlite).and_then(|s| s.start()).expect("a server");
+    let refused = find(&without);
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("MustUnderstand"), "{}", text(&refused.stderr));
+    let path = issuers(&here).display().to_string();
+    let with = TestServer::prepare(Store::Sqlite).map(|s| s.setting("xua.issuers", &path)).and_then(|s| s.start());
+    // The loopback node has no XUA (design section 9): the header is understood, and nothing is asked of it.
+    let found = find(&with.expect("a server"));
+    assert_eq!(found.status.code(), Some(0), "{}", text(&found.stderr));
+}
+
+fn doctor_tells_of_the_keys_of_issuers() {
+    let here = fresh();
+    let issuers = issuers(&here).display().to_string();
+    let configured = format!("[xua]\nissuers = \"{issuers}\"\naudiences = [\"https://xds.example.org\"]\n");
+    fs::write(here.join("knoop.toml"), &configured).expect("written");
+    let told = text(&knoop(&here, &["doctor"]).stdout);
+    assert!(told.contains("https://sts.example.org: a certificate ends on "), "{told}");
+    fs::write(here.join("knoop.toml"), configured.replace("audiences", "# audiences")).expect("written");
+    let told = text(&knoop(&here, &["doctor"]).stdout);
+    assert!(told.contains("set xua.audiences"), "{told}");
+    fs::remove_file(here.join("sts.pem")).expect("removed");
+    let told = text(&knoop(&here, &["doctor"]).stdout);
+    assert!(told.contains("look at xua.issuers"), "{told}");
 }

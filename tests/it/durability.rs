@@ -6,7 +6,6 @@ use std::{
     collections::HashSet,
     fs,
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
         Mutex,
@@ -32,6 +31,8 @@ pub fn trials() -> Vec<Trial> {
     let mut all = trials::own(module_path!(), "kill_9_loses_nothing", kill_9_loses_nothing);
     all.push(trials::fallible(module_path!(), "an_answer_leaves_after_everything_is_flushed", flush_order));
     all.push(trials::alone(module_path!(), "the_judge_of_flushes_misses_nothing", the_judge_of_flushes_misses_nothing));
+    let name = "another_thread_does_not_flush_for_the_writer";
+    all.push(trials::alone(module_path!(), name, another_thread_does_not_flush_for_the_writer));
     all
 }
 
@@ -156,10 +157,10 @@ fn no_orphans(prepared: &Prepared, kept: usize) {
         // The sweep of the start is done when the server could be stopped.
         drop(server);
         let documents = prepared.data.join("documents");
-        let files = files_below(&documents);
+        let files = scratch::files_below(&documents);
         if files.len() == kept {
-            let aside = files_below(&documents.join("tmp")).len() + files_below(&documents.join("quarantine")).len();
-            assert_eq!(aside, 0, "files that were put aside");
+            let aside = ["tmp", "quarantine"].map(|aside| scratch::files_below(&documents.join(aside)).len());
+            assert_eq!(aside, [0, 0], "files that were put aside");
             return;
         }
         assert!(files.len() > kept, "{} files for {kept} documents", files.len());
@@ -167,17 +168,14 @@ fn no_orphans(prepared: &Prepared, kept: usize) {
     }
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
-    entries.flat_map(|p| if p.is_dir() { files_below(&p) } else { vec![p] }).collect()
-}
-
-/// What a system call did, as far as durability goes, in order of time.
+/// What a system call did, as far as durability goes, in order of time. Of the log only flushes by the thread that wrote it
+/// count: the checkpointer's come when they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
     DocumentFlushed,
     Renamed,
     FolderFlushed,
+    LogWritten,
     LogFlushed,
     Answered,
 }
@@ -190,27 +188,43 @@ fn judge(steps: &[Step]) -> Result<(), String> {
     let renamed = position(Step::Renamed).ok_or("the document is not renamed")?;
     let folder =
         steps[..answered].iter().rposition(|s| *s == Step::FolderFlushed).ok_or("the folder is not flushed")?;
+    let written = steps[..answered].iter().rposition(|s| *s == Step::LogWritten).ok_or("the log is not written")?;
     let log = steps[..answered].iter().rposition(|s| *s == Step::LogFlushed).ok_or("the log is not flushed")?;
-    let order = [flushed, renamed, folder, log, answered];
+    let order = [flushed, renamed, folder, written, log, answered];
     if order.is_sorted() { Ok(()) } else { Err(format!("wrong order: {steps:?}")) }
 }
 
 fn the_judge_of_flushes_misses_nothing() {
-    use Step::{Answered, DocumentFlushed, FolderFlushed, LogFlushed, Renamed};
-    let right = [LogFlushed, DocumentFlushed, Renamed, FolderFlushed, LogFlushed, Answered];
+    use Step::{Answered, DocumentFlushed, FolderFlushed, LogFlushed, LogWritten, Renamed};
+    let right = [LogWritten, LogFlushed, DocumentFlushed, Renamed, FolderFlushed, LogWritten, LogFlushed, Answered];
     assert_eq!(judge(&right), Ok(()));
     // A build that leaves one out.
-    for left_out in 1..right.len() {
+    for left_out in 2..right.len() {
         let mut steps = right.to_vec();
         steps.remove(left_out);
         assert!(judge(&steps).is_err(), "without {:?}", right[left_out]);
     }
     // One that answers, or commits, too early.
-    for (a, b) in [(1, 2), (2, 3), (3, 4), (4, 5)] {
+    for (a, b) in [(2, 3), (3, 4), (4, 5), (5, 6), (6, 7)] {
         let mut steps = right.to_vec();
         steps.swap(a, b);
         assert!(judge(&steps).is_err(), "{steps:?}");
     }
+}
+
+/// A checkpoint between the commit and the answer flushes the log too; the commit is not durable by that.
+fn another_thread_does_not_flush_for_the_writer() {
+    let trace = |flusher: &str| {
+        format!(
+            "1 fsync(9</d/documents/tmp/a>) = 0\n1 rename(\"/d/documents/tmp/a\", \"/d/documents/a\") = 0\n\
+            1 fsync(9</d/documents>) = 0\n2 pwrite64(8</d/knoop.sqlite-wal>, \"\", 4096, 56 <unfinished ...>\n\
+            3 fsync(7</d/knoop.sqlite-wal>) = 0\n2 <... pwrite64 resumed>) = 4096\n\
+            {flusher} fsync(8</d/knoop.sqlite-wal>) = 0\n\
+            4 sendto(6<TCP:[127.0.0.1:1->127.0.0.1:2]>, \"HTTP/1.1 200 OK\", 15) = 15\n"
+        )
+    };
+    assert_eq!(judge(&read_trace(&trace("2"))), Ok(()));
+    assert!(judge(&read_trace(&trace("3"))).is_err());
 }
 
 fn flush_order() -> Result<Completion, Failed> {
@@ -218,7 +232,13 @@ fn flush_order() -> Result<Completion, Failed> {
     let trace = scratch::directory("trace").join("iti41");
     let mut command = Command::new("strace");
     command
-        .args(["-f", "-yy", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2,write,writev,sendto,sendmsg", "-o"])
+        .args([
+            "-f",
+            "-yy",
+            "-e",
+            "trace=fsync,fdatasync,rename,renameat,renameat2,pwrite64,write,writev,sendto,sendmsg",
+            "-o",
+        ])
         .arg(&trace)
         .args(["-p", &server.pid().ok_or("no server")?.to_string()])
         .stderr(Stdio::piped());
@@ -236,7 +256,8 @@ fn flush_order() -> Result<Completion, Failed> {
     let _ = strace.wait();
     let steps = read_trace(&fs::read_to_string(&trace).map_err(|e| e.to_string())?);
     judge(&steps).map_err(|e| format!("{e}: {}", trace.display()))?;
-    for left_out in [Step::DocumentFlushed, Step::Renamed, Step::FolderFlushed, Step::LogFlushed, Step::Answered] {
+    use Step::{Answered, DocumentFlushed, FolderFlushed, LogFlushed, LogWritten, Renamed};
+    for left_out in [DocumentFlushed, Renamed, FolderFlushed, LogWritten, LogFlushed, Answered] {
         let without: Vec<Step> = steps.iter().copied().filter(|s| *s != left_out).collect();
         if judge(&without).is_ok() {
             return Err(format!("nobody would notice a missing {left_out:?}").into());
@@ -249,6 +270,7 @@ fn flush_order() -> Result<Completion, Failed> {
 fn read_trace(text: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut begun: HashSet<(String, Step)> = HashSet::new();
+    let mut writers: HashSet<&str> = HashSet::new();
     for line in text.lines() {
         let (pid, call) = line.split_once(' ').unwrap_or((line, ""));
         let call = call.trim_start();
@@ -261,6 +283,11 @@ fn read_trace(text: &str) -> Vec<Step> {
             continue;
         }
         let Some(step) = step_of(call) else { continue };
+        if step == Step::LogWritten {
+            writers.insert(pid);
+        } else if step == Step::LogFlushed && !writers.contains(pid) {
+            continue;
+        }
         if call.contains("<unfinished ...>") && step != Step::Answered {
             begun.insert((pid.to_owned(), step));
         } else {
@@ -276,8 +303,8 @@ fn step_of(call: &str) -> Option<Step> {
     if flushes && call.contains("/documents/tmp/") {
         return Some(Step::DocumentFlushed);
     }
-    if flushes && call.contains("knoop.sqlite-wal") {
-        return Some(Step::LogFlushed);
+    if call.contains("knoop.sqlite-wal") {
+        return if flushes { Some(Step::LogFlushed) } else { (name == "pwrite64").then_some(Step::LogWritten) };
     }
     if flushes && call.contains("/documents") {
         return Some(Step::FolderFlushed);

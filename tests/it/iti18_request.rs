@@ -199,7 +199,10 @@ fn r_18_61_logical_ids(server: &TestServer) {
     let (_, id) = patient_with_document(server);
     let query = Query::new(GET_DOCUMENTS).list("$XDSDocumentEntryLogicalID", &[&id]);
     assert_eq!(server.query(&query.clone().number("$MetadataLevel", "2")).expect_success().ids(), [id]);
-    server.query(&query).expect_refused("XDSRegistryError", &["logicalID", "$MetadataLevel"]);
+    let name = "$XDSDocumentEntryLogicalID";
+    for (query, found) in [(query.clone(), "there is none"), (query.number("$MetadataLevel", "1"), "it is 1")] {
+        server.query(&query).expect_refused("XDSRegistryError", &[name, "$MetadataLevel 2", found]);
+    }
 }
 
 fn pitfall_32_times_with_a_zone_are_refused(server: &TestServer) {

@@ -31,6 +31,11 @@ pub fn trials() -> Vec<Trial> {
     .chain(trials::own(module_path!(), "r_42_18_codes_outside_a_value_set", r_42_18_codes_outside_a_value_set))
     .chain(trials::own(
         module_path!(),
+        "r_42_18_every_coded_attribute_has_its_value_set",
+        r_42_18_every_coded_attribute_has_its_value_set,
+    ))
+    .chain(trials::own(
+        module_path!(),
         "registered_documents_survive_a_restart",
         registered_documents_survive_a_restart,
     ))
@@ -238,7 +243,68 @@ fn r_42_18_codes_outside_a_value_set(store: Store) {
     server.register(&Submission::with(&patient, &[&sample::document(&patient)])).expect_success();
     let pdf = sample::document(&patient).set("mimeType", "application/pdf");
     let answer = server.register(&Submission::with(&patient, &[&pdf]));
-    answer.expect_refused("XDSRegistryMetadataError", &["mimeType", "application/pdf"]);
+    answer.expect_refused("XDSRegistryMetadataError", &["mimeType", "'application/pdf'", "'text/plain'"]);
+}
+
+/// Attribute, classificationScheme, and the code that the value set of the test allows.
+const CODED: [(&str, &str, &str, &str); 10] = [
+    ("classCode", CLASS_CODE, "18842-5", LOINC),
+    ("typeCode", TYPE_CODE, "11490-0", LOINC),
+    ("formatCode", FORMAT_CODE, "urn:ihe:iti:xds:2017:mimeTypeSufficient", "1.3.6.1.4.1.19376.1.2.3"),
+    ("confidentialityCode", CONFIDENTIALITY_CODE, "N", "2.16.840.1.113883.5.25"),
+    ("healthcareFacilityTypeCode", FACILITY_TYPE_CODE, "22232009", SNOMED),
+    ("practiceSettingCode", PRACTICE_SETTING_CODE, "394579002", SNOMED),
+    ("eventCodeList", EVENT_CODE_LIST, "E1", "2.999.30.9"),
+    ("contentTypeCode", CONTENT_TYPE_CODE, "DISCH", "2.999.30.1"),
+    ("codeList", CODE_LIST, "EPISODE", "2.999.30.2"),
+    ("documentation", DOCUMENTATION, "CORR", "2.999.30.3"),
+];
+
+fn r_42_18_every_coded_attribute_has_its_value_set(store: Store) {
+    let prepared = TestServer::prepare(store).expect("a store");
+    let path = prepared.data.join("codes.xml");
+    let code_type = |(name, scheme, code, system): &(&str, &str, &str, &str)| {
+        format!(
+            "<CodeType name=\"{name}\" classScheme=\"{scheme}\"><Code code=\"{code}\" codingScheme=\"{system}\" \
+             display=\"the official name\"/></CodeType>"
+        )
+    };
+    let types: String = CODED.iter().map(code_type).collect();
+    std::fs::write(&path, format!("<Codes>{types}</Codes>")).expect("written");
+    let prepared = prepared.setting("registry.value_sets", &path.display().to_string());
+    let server = prepared.start().expect("a server");
+    let patient = sample::patient();
+    let submission = |changed: &str, code: &str, system: &str| {
+        let pick = |scheme: &str| {
+            let allowed = CODED.iter().find(|(_, known, ..)| *known == scheme).expect("in the table");
+            if scheme == changed {
+                (code.to_owned(), system.to_owned())
+            } else {
+                (allowed.2.to_owned(), allowed.3.to_owned())
+            }
+        };
+        let set = |object: Object, scheme: &str| {
+            let (code, system) = pick(scheme);
+            object.code(scheme, &code, &system)
+        };
+        let document = CODED[..7].iter().fold(sample::document(&patient), |d, (_, scheme, ..)| set(d, scheme));
+        let (addendum, folder) = (sample::document(&patient), set(sample::folder(&patient), CODE_LIST));
+        let relation = set(sample::association(APND, &addendum.id(), &document.id()), DOCUMENTATION);
+        Submission::with(&patient, &[&document, &addendum])
+            .folder(&folder)
+            .object(relation)
+            .set(|of| set(of, CONTENT_TYPE_CODE))
+    };
+    // Under display names that are not those of the value sets.
+    server.register(&submission("", "", "")).expect_success();
+    for (attribute, scheme, code, system) in CODED {
+        let allowed = format!("'{code}^^{system}'");
+        for (code, system) in [("other", system), (code, "2.999.30.99")] {
+            let answer = server.register(&submission(scheme, code, system));
+            let found = format!("{attribute} '{code}^^{system}'");
+            answer.expect_refused("XDSRegistryMetadataError", &[&found, "value set", &allowed]);
+        }
+    }
 }
 
 fn registered_documents_survive_a_restart(store: Store) {

@@ -51,9 +51,10 @@ fn r_43_02_each_document_by_itself(server: &TestServer) {
 }
 
 fn r_43_03_an_unknown_repository(server: &TestServer) {
-    let (_, document) = provided(server, b"x");
+    let (patient, document) = provided(server, b"x");
     let answer = server.retrieve(&[(None, "2.999.77", &document.unique_id())]);
-    answer.expect_refused("XDSUnknownRepositoryId", &["repositoryUniqueId"]);
+    let served = repository_of(server, &patient);
+    answer.expect_refused("XDSUnknownRepositoryId", &["RepositoryUniqueId", "'2.999.77'", &served]);
 }
 
 fn r_43_04_an_unknown_document(server: &TestServer) {
@@ -61,7 +62,7 @@ fn r_43_04_an_unknown_document(server: &TestServer) {
     let repository = repository_of(server, &patient);
     for id in [sample::oid().as_str(), "../../etc/passwd", "%", "x'; --"] {
         let answer = server.retrieve(&[(None, &repository, id)]);
-        answer.expect_refused("XDSDocumentUniqueIdError", &[]);
+        answer.expect_refused("XDSDocumentUniqueIdError", &["DocumentUniqueId", &format!("'{id}'"), "available"]);
         assert_eq!(answer.errors()[0].location, id);
     }
 }

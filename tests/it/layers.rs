@@ -34,6 +34,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "wire::xdm",
             "wire::dicom",
             "wire::atna",
+            "wire::cda",
             "wire::hl7v2",
         ],
     ),
@@ -74,7 +75,8 @@ fn the_reader_of_paths_sees_every_form() {
     assert_eq!(crate_paths("// crate::http is a room\n//! [`crate::cli`]"), BTreeSet::new());
 }
 
-fn rust_files(directory: &Path) -> Vec<PathBuf> {
+/// The files of a directory of source, and of those below it.
+pub fn rust_files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("src can be read").flatten().map(|e| e.path());
     entries
         .flat_map(|path| match path.extension().and_then(|e| e.to_str()) {

@@ -4,10 +4,17 @@
 //! mirror. Every answer of every test is kept and held against the schemas at the end, and so are all logs and metrics
 //! against the patients that the tests invented.
 
+mod atna;
+mod audit;
+mod audit_mixed;
 mod bad_input;
 mod cli;
+mod clock;
+mod consent;
+mod demo;
 mod durability;
 mod harness;
+mod hostile;
 mod http;
 mod iti18_find;
 mod iti18_get;
@@ -18,10 +25,21 @@ mod iti42_attributes;
 mod iti42_registry;
 mod iti42_structure;
 mod iti43;
+mod iti43_lost;
+mod iti81;
 mod layers;
 mod mime;
+mod nodes;
+mod nodes_tls;
+mod panics;
+mod pitfalls;
+mod pitfalls_queries;
+mod slow;
 mod soap;
 mod soap_switches;
+mod tls;
+mod xdm_import;
+mod xdm_pack;
 
 use std::process::ExitCode;
 
@@ -29,6 +47,9 @@ use harness::{privacy, schemas, servers};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
+    if std::env::var_os(panics::VARIABLE).is_some() {
+        return panics::serve();
+    }
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = [
         layers::trials(),
@@ -41,13 +62,31 @@ fn main() -> ExitCode {
         iti18_get::trials(),
         iti41::trials(),
         iti43::trials(),
+        iti81::trials(),
+        iti43_lost::trials(),
         soap::trials(),
         soap_switches::trials(),
         http::trials(),
         mime::trials(),
+        panics::trials(),
+        hostile::trials(),
+        pitfalls::trials(),
+        pitfalls_queries::trials(),
+        slow::trials(),
         bad_input::trials(),
         durability::trials(),
+        atna::trials(),
+        audit::trials(),
+        audit_mixed::trials(),
         cli::trials(),
+        clock::trials(),
+        consent::trials(),
+        demo::trials(),
+        nodes::trials(),
+        nodes_tls::trials(),
+        tls::trials(),
+        xdm_import::trials(),
+        xdm_pack::trials(),
     ]
     .into_iter()
     .flatten()

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::FutureExt;
 use knoop::{
-    model::EntryUuid,
+    model::{EntryUuid, consent::Label},
     store::{
         BlobState, DocumentRow, DocumentState, NewDocument, Store, StoreError,
         documents::{BlobId, DocumentSettings, DocumentStore, Extent, Received, SweepTimes, Swept, sweep},
@@ -135,8 +135,7 @@ fn document(unique_id: &str, received: &Received) -> NewDocument {
         entry_uuid: Some(EntryUuid::from_bytes([5; 16])),
         owner_org_key: 1,
         source_node_key: 2,
-        data_category: "".into(),
-        confidentiality: "N^^2.16.840.1.113883.5.25".into(),
+        label: Label { confidentiality: "N^^2.16.840.1.113883.5.25".into(), ..Label::default() },
     }
 }
 

@@ -6,7 +6,7 @@ use knoop::{
         PatientId, StoredObject,
         stored_query::{ReturnType, Selector, StoredQuery},
     },
-    store::{MergeError, Store, UnknownPatients},
+    store::{MergeError, Sight, Store, UnknownPatients},
 };
 use libtest_mimic::Trial;
 
@@ -63,7 +63,7 @@ async fn r_18_16_a_surviving_identity_finds_what_was_merged_into_it(store: Store
     assert_eq!(found(&store, &b).await, [in_a, in_b]);
     assert_eq!(found(&store, &a).await, []);
     for query in [find_documents(&b, approved()), StoredQuery::GetDocuments(Selector::EntryUuid(vec![in_a, in_b]))] {
-        for object in store.answer(&query, ReturnType::LeafClass, 10).await.unwrap() {
+        for object in store.answer(&query, ReturnType::LeafClass, 10, &Sight::All).await.unwrap() {
             let StoredObject::DocumentEntry(it) = object else { panic!("an entry was expected") };
             assert_eq!(*it.patient_id, *b.to_string());
         }

@@ -6,7 +6,7 @@ use knoop::{
         PatientId, StoredObject, Submission,
         stored_query::{EntryFilter, LikePattern, ReturnType, Selector, StoredQuery, TimeRange},
     },
-    store::Store,
+    store::{Sight, Store},
 };
 use libtest_mimic::Trial;
 
@@ -370,7 +370,7 @@ async fn r_18_35_36_get_documents_and_folders(store: Store) {
     assert_eq!(ids(&store, &StoredQuery::GetFolders(by_uuid(&[h.folder, h.first]))).await, [h.folder]);
     assert_eq!(ids(&store, &StoredQuery::GetFolders(by_unique_id(&h.folder_unique_id))).await, [h.folder]);
     assert_eq!(ids(&store, &StoredQuery::GetFolders(by_unique_id(&h.first_unique_id))).await, []);
-    let answer = store.answer(&documents, ReturnType::LeafClass, 10).await.unwrap();
+    let answer = store.answer(&documents, ReturnType::LeafClass, 10, &Sight::All).await.unwrap();
     let patients: Vec<String> = answer
         .iter()
         .map(|object| match object {
@@ -463,7 +463,7 @@ async fn r_18_50_order_and_bodies(store: Store) {
         register(&store, submission(&p, entries, vec![])).await.unwrap();
     }
     assert_eq!(ids(&store, &find_documents(&p, approved())).await, expected);
-    let answer = store.answer(&find_documents(&p, approved()), ReturnType::LeafClass, 100).await.unwrap();
+    let answer = store.answer(&find_documents(&p, approved()), ReturnType::LeafClass, 100, &Sight::All).await.unwrap();
     let StoredObject::DocumentEntry(it) = &answer[0] else { panic!("an entry was expected") };
     assert_eq!(it.body.as_bytes(), b"entry body");
     assert_eq!((it.logical_id, it.version), (it.entry_uuid, 1));
@@ -475,7 +475,7 @@ async fn r_18_50_order_and_bodies(store: Store) {
     let bodies = [vec![0_u8], any, b"\n \n".to_vec(), vec![0xff; 3]];
     let entries = bodies.iter().map(|body| DocumentEntry { body: Body::from_bytes(body.clone()), ..entry(&p) });
     register(&store, submission(&p, entries.collect(), vec![])).await.unwrap();
-    let answer = store.answer(&find_documents(&p, approved()), ReturnType::LeafClass, 100).await.unwrap();
+    let answer = store.answer(&find_documents(&p, approved()), ReturnType::LeafClass, 100, &Sight::All).await.unwrap();
     let returned = answer.iter().map(|object| match object {
         StoredObject::DocumentEntry(it) => it.body.as_bytes().to_vec(),
         _ => panic!("an entry was expected"),
@@ -487,11 +487,11 @@ async fn r_18_53_no_more_than_the_limit_and_one(store: Store) {
     let h = house(&store).await;
     let find = find_documents(&h.patient, approved());
     for (limit, expected) in [(0, 1), (1, 2), (2, 2), (100, 2)] {
-        assert_eq!(store.answer(&find, ReturnType::ObjectRef, limit).await.unwrap().len(), expected);
+        assert_eq!(store.answer(&find, ReturnType::ObjectRef, limit, &Sight::All).await.unwrap().len(), expected);
     }
     let all = StoredQuery::GetSubmissionSetAndContents { selector: by_uuid(&[h.set]), entries: stable() };
     for limit in 0..12 {
-        let found = store.answer(&all, ReturnType::LeafClass, limit).await.unwrap().len();
+        let found = store.answer(&all, ReturnType::LeafClass, limit, &Sight::All).await.unwrap().len();
         assert_eq!(found, 9.min(limit + 1), "limit {limit}");
     }
 }
@@ -566,7 +566,7 @@ async fn s_in_26_any_combination_of_parameters_is_understood(store: Store) {
             },
         ];
         for query in queries {
-            store.answer(&query, ReturnType::LeafClass, 10).await.unwrap();
+            store.answer(&query, ReturnType::LeafClass, 10, &Sight::All).await.unwrap();
         }
     }
     assert_eq!(hits(&store, &p, |_| {}).await, 1);

@@ -10,7 +10,7 @@ use knoop::{
         PatientId, StoredObject, Submission, SubmissionSet, SubmissionSetStatus,
         stored_query::{EntryFilter, ReturnType, StoredQuery},
     },
-    store::{RowKeys, Store, StoreError, UnknownPatients},
+    store::{Labels, RowKeys, Sight, Store, StoreError, UnknownPatients},
 };
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -145,6 +145,7 @@ pub async fn register(store: &Store, submission: Submission) -> Result<(), Store
                 source_node_key: 1,
                 registered_ms: now_ms,
                 last_update_time: "20240303000000".to_owned(),
+                labels: Labels::default(),
             };
             let held = tx.claim(&keys.claims(&submission)?).await?;
             if !held.is_empty() {
@@ -159,8 +160,8 @@ pub async fn register(store: &Store, submission: Submission) -> Result<(), Store
 
 /// The ids of what a query finds, in order; whole objects and references must agree.
 pub async fn ids(store: &Store, query: &StoredQuery) -> Vec<EntryUuid> {
-    let whole = store.answer(query, ReturnType::LeafClass, 10_000).await.unwrap();
-    let references = store.answer(query, ReturnType::ObjectRef, 10_000).await.unwrap();
+    let whole = store.answer(query, ReturnType::LeafClass, 10_000, &Sight::All).await.unwrap();
+    let references = store.answer(query, ReturnType::ObjectRef, 10_000, &Sight::All).await.unwrap();
     let found: Vec<EntryUuid> = whole.iter().map(id_of).collect();
     assert_eq!(found, references.iter().map(id_of).collect::<Vec<_>>(), "LeafClass and ObjectRef differ");
     assert!(whole.iter().all(|object| !body_of(object).as_bytes().is_empty()), "LeafClass without a body");

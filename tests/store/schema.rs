@@ -93,7 +93,8 @@ async fn sqlite_columns(connection: &mut SqliteConnection) -> BTreeSet<Column> {
 async fn postgres_columns(connection: &mut PgConnection) -> BTreeSet<Column> {
     let rows: Vec<(String, String, String, bool)> = sqlx::query_as(
         "SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'NO' \
-         FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%'",
+         FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%' \
+         AND NOT EXISTS (SELECT 1 FROM pg_class p WHERE p.relname = table_name AND p.relispartition)",
     )
     .fetch_all(connection)
     .await
@@ -128,7 +129,7 @@ async fn postgres_keys(connection: &mut PgConnection) -> BTreeSet<UniqueKey> {
          JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace \
          CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, place) \
          JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number \
-         WHERE i.indisunique AND n.nspname = 'public' AND t.relname NOT LIKE '\\_sqlx%' \
+         WHERE i.indisunique AND n.nspname = 'public' AND t.relname NOT LIKE '\\_sqlx%' AND NOT t.relispartition \
          GROUP BY i.indexrelid, t.relname",
     )
     .fetch_all(connection)

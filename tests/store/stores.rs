@@ -7,8 +7,8 @@ use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::postgres;
 
-/// What a test does with its store.
-pub type Test = fn(Store) -> Pin<Box<dyn Future<Output = ()>>>;
+/// What a test does with its database.
+pub type Test = fn(StoreSettings) -> Pin<Box<dyn Future<Output = ()>>>;
 
 /// The trials of a test on both databases.
 pub fn trials_of(module: &'static str, name: &'static str, test: Test) -> [Trial; 2] {
@@ -29,23 +29,45 @@ pub fn trials_of(module: &'static str, name: &'static str, test: Test) -> [Trial
     ]
 }
 
-/// `on_every_store![f, g]`: the trials of these functions on both databases.
-macro_rules! on_every_store {
-    ($($test:ident),* $(,)?) => {
-        [$($crate::stores::trials_of(module_path!(), stringify!($test), |store| Box::pin($test(store)))),*]
+/// `on_every_database![f, g]`: the trials of these functions of settings, on both databases.
+macro_rules! on_every_database {
+    ($($test:expr),* $(,)?) => {
+        [$($crate::stores::trials_of(module_path!(), stringify!($test), |settings| Box::pin($test(settings)))),*]
             .into_iter()
             .flatten()
-            .collect()
+            .collect::<Vec<libtest_mimic::Trial>>()
+    };
+}
+pub(crate) use on_every_database;
+
+/// `on_every_store![f, g]`: the trials of these functions of a store that is ready, on both databases.
+macro_rules! on_every_store {
+    ($($test:ident),* $(,)?) => {
+        [$($crate::stores::trials_of(module_path!(), stringify!($test), |settings| {
+            Box::pin($crate::stores::with_store(settings, $test))
+        })),*]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<libtest_mimic::Trial>>()
     };
 }
 pub(crate) use on_every_store;
 
+/// A store that is ready.
+pub async fn open(settings: &StoreSettings) -> Store {
+    let store = Store::open(settings).await.expect("the database opens");
+    store.migrate().await.expect("the schema is made");
+    store
+}
+
+/// Runs a test with a store that is ready.
+pub async fn with_store<F: Future<Output = ()>>(settings: StoreSettings, test: fn(Store) -> F) {
+    let store = open(&settings).await;
+    test(store.clone()).await;
+    store.close().await;
+}
+
 fn run(settings: StoreSettings, test: Test) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime starts").block_on(async {
-        let store = Store::open(&settings).await.expect("the database opens");
-        store.migrate().await.expect("the schema is made");
-        test(store.clone()).await;
-        store.close().await;
-    });
+    runtime.expect("a runtime starts").block_on(test(settings));
 }

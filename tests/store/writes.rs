@@ -216,6 +216,7 @@ async fn r_asc_20_to_25_effects_of_a_replacement(store: Store) {
                     source_node_key: 1,
                     registered_ms: 99,
                     last_update_time: "20250101000000".to_owned(),
+                    labels: knoop::store::Labels::default(),
                 };
                 assert!(tx.claim(&keys.claims(&second)?).await?.is_empty());
                 tx.insert_submission(&second, &keys).await?;

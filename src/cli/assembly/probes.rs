@@ -5,6 +5,7 @@ use std::{future::Future, path::PathBuf};
 use crate::{
     config::{Config, DatabaseLocation},
     http::{Check, Metrics},
+    security::tls::Generation,
     store::{
         Store, StoreError,
         documents::{BlobId, DocumentError, DocumentStore},
@@ -40,6 +41,16 @@ pub(super) fn gauges(config: &Config, store: &Store, metrics: &Metrics) {
             std::fs::metadata(&log).map_or(0, |found| i64::try_from(found.len()).unwrap_or(i64::MAX))
         });
     }
+}
+
+/// Counts changes of trust, revocations and nodes.
+pub(super) fn generation(generation: &Generation, metrics: &Metrics) {
+    let generation = generation.clone();
+    metrics.gauge(
+        "trust_generation",
+        "Changes of certificates, trust, revocations and nodes since the start",
+        move || i64::try_from(generation.current()).unwrap_or(i64::MAX),
+    );
 }
 
 fn check<E, F>(ask: impl Fn() -> F + Send + Sync + 'static) -> Check

@@ -1,28 +1,37 @@
 //! What the configuration means to each part.
 
-use std::time::Duration;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 
 use crate::{
     cli::Failure,
-    client::PeerSettings,
-    config::{Config, Patients},
-    http::HttpSettings,
-    service::{RegistrySettings, RepositorySettings},
+    client::{ConsentService, PeerSettings},
+    config::{Config, Patients, XdmDefaults},
+    http::{GateSettings, HttpSettings, TlsLimits},
+    security::{
+        access::{Policy, RemoteAnswer},
+        tls::Live,
+    },
+    service::{
+        AccessSettings, AuditSettings, RegistrySettings, RepositorySettings,
+        access::ConsentQuestion,
+        xdm::{CodeDefaults, ImportSettings},
+    },
     store::{UnknownPatients, documents::SweepTimes},
     validate::{QueryRules, Rules},
     wire::{guard::XmlLimits, mime::MimeLimits, soap::HeaderRules, value_sets},
 };
 
-pub(super) fn peer_settings(config: &Config) -> PeerSettings {
+pub(in crate::cli) fn peer_settings(config: &Config, tls: Option<Arc<Live>>) -> PeerSettings {
     let client = &config.client;
     PeerSettings {
-        ca_file: client.ca_file.clone(),
-        identity: client.certificate_file.clone().zip(client.key_file.clone()),
+        tls,
+        check_host: client.check_host,
         connect_timeout: client.connect_timeout,
         answer_timeout: client.answer_timeout,
         idle_timeout: client.idle_timeout,
+        keep_alive: true,
     }
 }
 
@@ -63,6 +72,85 @@ pub(super) fn registry_settings(config: &Config) -> Result<RegistrySettings, Fai
     })
 }
 
+/// How packages are imported.
+pub(in crate::cli) fn import_settings(config: &Config) -> Result<ImportSettings, Failure> {
+    let xdm = &config.xdm;
+    Ok(ImportSettings {
+        limits: xdm.limits.clone(),
+        tolerances: xdm.tolerances,
+        rules: registry_settings(config)?.rules,
+        patient_domains: xdm.patient_domains.clone(),
+        known_patients_only: config.registry.patients == Patients::Known,
+        replace: xdm.replace,
+        defaults: xdm.defaults.iter().map(code_defaults).collect(),
+    })
+}
+
+fn code_defaults(config: &XdmDefaults) -> CodeDefaults {
+    let [class_code, type_code, default_format_code, facility_code, practice, confidentiality, content_type] =
+        config.codes.clone();
+    CodeDefaults {
+        source_id: config.source_id.clone(),
+        mime_type: config.mime_type.as_deref().map(Into::into),
+        format_code: config.for_format.as_deref().map(Into::into),
+        class_code,
+        type_code,
+        default_format_code,
+        facility_code,
+        practice_setting_code: practice,
+        confidentiality_code: confidentiality,
+        content_type_code: content_type,
+        language_code: config.language_code.clone(),
+    }
+}
+
+/// The access rules.
+pub(super) fn access_settings(config: &Config, tls: Option<Arc<Live>>) -> Result<AccessSettings, Failure> {
+    let mut settings = AccessSettings {
+        enforce: config.access.enforce,
+        policy: Arc::new(policy_in_force(config)?),
+        region: config.registry.home_community_id.clone(),
+        remote: None,
+    };
+    if let Some(url) = &config.access.consent_url {
+        let service = ConsentService::new(url.clone(), &peer_settings(config, tls)).context("access.consent_url")?;
+        settings.remote = Some(Arc::new(move |question: ConsentQuestion| {
+            let service = service.clone();
+            Box::pin(async move {
+                match serde_json::to_vec(&question) {
+                    Ok(question) => service.ask(question).await,
+                    Err(_) => RemoteAnswer::Indeterminate,
+                }
+            })
+        }));
+    }
+    Ok(settings)
+}
+
+/// The access policy that decides.
+pub(in crate::cli) fn policy_in_force(config: &Config) -> Result<Policy, Failure> {
+    match &config.access.policy {
+        Some(path) => policy_of(path),
+        None => Ok(Policy::from_toml(Policy::DEFAULT).context("the built-in access policy")?),
+    }
+}
+
+/// The access policy in a file.
+pub(in crate::cli) fn policy_of(path: &Path) -> Result<Policy, Failure> {
+    let place = || format!("access policy {}", path.display());
+    Ok(Policy::from_toml(&std::fs::read_to_string(path).with_context(place)?).with_context(place)?)
+}
+
+/// What the audit may be told.
+pub(in crate::cli) fn audit_settings(config: &Config) -> AuditSettings {
+    let audit = &config.audit;
+    AuditSettings {
+        record: audit.record,
+        source_id: audit.source_id.as_str().into(),
+        internal_hops: audit.internal_hops,
+    }
+}
+
 fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
 }
@@ -78,6 +166,15 @@ pub(super) fn repository_settings(config: &Config) -> RepositorySettings {
         home_community_id: config.registry.home_community_id.clone(),
         pending_lease_ms: milliseconds(config.documents.sweep_grace),
         document_request_limit: config.limits.document_requests,
+    }
+}
+
+pub(super) fn tls_limits(config: &Config) -> TlsLimits {
+    let limits = &config.limits;
+    TlsLimits {
+        handshake_timeout: limits.handshake_timeout,
+        handshakes_per_address: limits.handshakes_per_address,
+        connections_per_address: limits.connections_per_address,
     }
 }
 
@@ -106,10 +203,17 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
             ..MimeLimits::default()
         },
         headers_timeout: limits.headers_timeout,
+        slow_window: limits.body_window,
+        slow_bytes: limits.body_pace_bytes.saturating_mul(limits.body_window.as_secs()),
+        gates: GateSettings {
+            rate: limits.node_rate,
+            burst: limits.node_burst,
+            in_flight: limits.node_in_flight,
+            all_in_flight: limits.requests_in_flight,
+        },
         strict_encoding: config.strict_encoding,
         headers: HeaderRules { lenient_addressing: config.lenient_addressing, ..HeaderRules::default() },
         home_community_id: config.registry.home_community_id.clone(),
         versions: config.registry.write_versions,
-        ..HttpSettings::default()
     }
 }

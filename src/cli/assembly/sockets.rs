@@ -4,25 +4,53 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::Context;
 
-use crate::{cli::Failure, config::Config, http::Listeners};
+use super::{Tls, settings::tls_limits};
+use crate::{
+    cli::Failure,
+    config::Config,
+    http::{Listeners, TlsListener},
+};
 
 /// Which sockets to open.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli) struct Sockets {
+    /// Mutual TLS.
+    pub https: Option<SocketAddr>,
     /// Plain HTTP on this port of 127.0.0.1.
     pub insecure_loopback: Option<u16>,
     /// Health and metrics.
     pub operations: Option<SocketAddr>,
 }
 
+/// Sockets that the command line names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct Named {
+    /// Mutual TLS.
+    pub https: Option<SocketAddr>,
+    /// Plain HTTP on this port of 127.0.0.1.
+    pub insecure_loopback: Option<u16>,
+    /// `--listen none`: no others.
+    pub only: bool,
+}
+
 impl Sockets {
-    /// Those of the configuration, the command line's first; `--listen none` leaves only the latter.
-    pub(in crate::cli) fn of(config: &Config, insecure_loopback: Option<u16>, only_named: bool) -> Self {
+    /// Those of the configuration, the command line's first. Without a certificate there is no TLS to listen with.
+    ///
+    /// # Errors
+    /// When TLS is asked for on the command line and there is no certificate.
+    pub(in crate::cli) fn of(config: &Config, named: Named) -> Result<Self, Failure> {
         let listeners = &config.listeners;
-        Self {
-            insecure_loopback: insecure_loopback.or(listeners.insecure_loopback.filter(|_| !only_named)),
-            operations: listeners.operations.filter(|_| !only_named),
+        let has_certificate = config.tls.certificate_file.is_some();
+        if named.https.is_some() && !has_certificate {
+            return Err(Failure::wrong_use(
+                "--soap needs tls.certificate_file and tls.key_file; knoop init makes both",
+            ));
         }
+        Ok(Self {
+            https: named.https.or(listeners.soap.filter(|_| !named.only && has_certificate)),
+            insecure_loopback: named.insecure_loopback.or(listeners.insecure_loopback.filter(|_| !named.only)),
+            operations: listeners.operations.filter(|_| !named.only),
+        })
     }
 }
 
@@ -32,8 +60,10 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// The sockets of a server, bound before anything else is touched, so that a taken port is told at once.
 pub(in crate::cli) struct Bound {
-    pub(super) listeners: Listeners,
-    /// Address of the SOAP listener.
+    sockets: [Option<TcpListener>; 3],
+    /// Address of the listener with mutual TLS.
+    pub https: Option<SocketAddr>,
+    /// Address of the SOAP listener without TLS.
     pub soap: Option<SocketAddr>,
     /// Address of the operator's listener.
     pub operations: Option<SocketAddr>,
@@ -48,23 +78,40 @@ impl Bound {
         if config.production && sockets.insecure_loopback.is_some() {
             return Err(Failure::wrong_use("--insecure-loopback does not exist when production = true"));
         }
+        let https = sockets.https.map(bind).transpose()?;
         let soap = sockets.insecure_loopback.map(|port| bind((Ipv4Addr::LOCALHOST, port).into())).transpose()?;
         let operations = sockets.operations.map(bind).transpose()?;
-        let address = |listener: &Option<TcpListener>| listener.as_ref().and_then(|l| l.local_addr().ok());
-        let (soap_address, operations_address) = (address(&soap), address(&operations));
-        if soap_address.is_some() {
+        if soap.is_some() {
             tracing::warn!(
                 "plain HTTP without any authentication is open on 127.0.0.1; for tests and a local proxy only"
             );
         }
-        Ok(Self { listeners: Listeners { soap, operations }, soap: soap_address, operations: operations_address })
+        let address = |listener: &Option<TcpListener>| listener.as_ref().and_then(|l| l.local_addr().ok());
+        Ok(Self {
+            https: address(&https),
+            soap: address(&soap),
+            operations: address(&operations),
+            sockets: [https, soap, operations],
+        })
     }
 
     /// The line that says that requests are taken.
     pub(in crate::cli) fn ready_line(&self) -> String {
-        let part = |name: &str, address: Option<SocketAddr>| {
-            address.map(|address| format!(" {name}=http://{address}")).unwrap_or_default()
+        let part = |name: &str, scheme: &str, address: Option<SocketAddr>| {
+            address.map(|address| format!(" {name}={scheme}://{address}")).unwrap_or_default()
         };
-        format!("ready{}{}", part("soap", self.soap), part("operations", self.operations))
+        let [https, soap] = [part("https", "https", self.https), part("soap", "http", self.soap)];
+        format!("ready{https}{soap}{}", part("operations", "http", self.operations))
+    }
+
+    /// The sockets with what belongs to them.
+    pub(super) fn listeners(self, config: &Config, tls: &Tls) -> Listeners {
+        let [https, soap, operations] = self.sockets;
+        let https = https.zip(tls.server.clone()).map(|(listener, tls)| TlsListener {
+            listener,
+            tls,
+            limits: tls_limits(config),
+        });
+        Listeners { soap, https, operations }
     }
 }

@@ -1,21 +1,18 @@
 //! The requests of a benchmark.
 
 use bytes::Bytes;
-use http::Uri;
 
 use super::{BenchArgs, Transaction, template::Template};
 use crate::{
     cli::{
-        Failure,
-        bsn::{BSN_AUTHORITY, check_bsn},
-        clock, found,
+        Failure, clock, found,
         metadata::{AuthorMetadata, CodeLists, EntryMetadata, SetMetadata, submission},
         peer,
-        query::Query,
     },
-    client::{DocumentSource, Outgoing, OutgoingDocument, action},
+    client::{DocumentSource, Outgoing, OutgoingDocument, Peer, Query, action},
     model::{
-        AvailabilityStatus, PatientId, RequestContext,
+        AvailabilityStatus, Oid, PatientId, RequestContext,
+        bsn::check_bsn,
         rim::{DocumentRequest, SubmitObjectsRequest},
     },
     wire::xds::{iti18, iti41, iti42, iti43},
@@ -38,7 +35,7 @@ pub(super) struct Request {
 
 /// Makes the requests.
 pub(super) struct Load {
-    to: Uri,
+    peer: Peer,
     transaction: Transaction,
     /// Their BSNs.
     patients: Vec<String>,
@@ -61,7 +58,7 @@ impl Load {
         let mut octets = Vec::new();
         match args.transaction {
             Transaction::Iti18 => {
-                let patient: PatientId = mark_patient().parse()?;
+                let patient: PatientId = mark_patient(args).parse()?;
                 let query = Query::find_documents(&patient, &[AvailabilityStatus::Approved]);
                 let query = if args.object_ref { query.object_refs() } else { query };
                 iti18::write_request(&mut octets, &query.build());
@@ -79,7 +76,7 @@ impl Load {
             _ => Vec::new(),
         };
         Ok(Self {
-            to: args.to.clone(),
+            peer: peer::peer(&args.to, &args.peer)?,
             transaction: args.transaction,
             patients,
             template: Template::new(octets, &marks),
@@ -125,7 +122,7 @@ impl Load {
 
     fn simple(&self, action: &'static str, message_id: &str, body: Vec<u8>) -> Request {
         let octets_out = body.len() as u64;
-        let outgoing = Outgoing::simple(&self.to, action, message_id, |out| out.extend_from_slice(&body));
+        let outgoing = Outgoing::simple(self.peer.addressed(), action, message_id, |out| out.extend_from_slice(&body));
         Request { outgoing, octets_out }
     }
 
@@ -138,8 +135,9 @@ impl Load {
             })
             .collect();
         let octets_out = body.len() as u64 + self.document.len() as u64 * u64::from(self.docs);
+        let to = self.peer.addressed();
         let outgoing =
-            Outgoing::package(&self.to, action::PROVIDE_AND_REGISTER, message_id, &documents, |out, content_ids| {
+            Outgoing::package(to, action::PROVIDE_AND_REGISTER, message_id, &documents, |out, content_ids| {
                 // Content-IDs have no fixed width, so they are put in here.
                 let mut rest = body.as_slice();
                 for (n, id) in (0_u32..).zip(content_ids) {
@@ -163,8 +161,9 @@ impl Load {
         let mut body = Vec::new();
         iti43::write_request(&mut body, &requests);
         let octets_out = body.len() as u64;
-        let outgoing =
-            Outgoing::package(&self.to, action::RETRIEVE, message_id, &[], |out, _| out.extend_from_slice(&body));
+        let outgoing = Outgoing::package(self.peer.addressed(), action::RETRIEVE, message_id, &[], |out, _| {
+            out.extend_from_slice(&body)
+        });
         Request { outgoing, octets_out }
     }
 }
@@ -182,12 +181,12 @@ const UNIQUE_ID_WIDTH: usize = 42;
 /// Stands for the BSN in a template.
 const BSN_MARK: &str = "987654321";
 
-fn mark_patient() -> String {
-    cx(BSN_MARK)
+fn mark_patient(args: &BenchArgs) -> String {
+    cx(BSN_MARK, &args.authority)
 }
 
-fn cx(bsn: &str) -> String {
-    format!("{bsn}^^^&{BSN_AUTHORITY}&ISO")
+fn cx(bsn: &str, authority: &Oid) -> String {
+    format!("{bsn}^^^&{authority}&ISO")
 }
 
 fn mark_unique_id(index: u32) -> String {
@@ -232,8 +231,8 @@ fn metadata(args: &BenchArgs, ctx: &RequestContext) -> Result<SubmitObjectsReque
                 id: entry_id(index),
                 unique_id: mark_unique_id(index + 1),
                 mime_type: "application/octet-stream".to_owned(),
-                patient_id: mark_patient(),
-                source_patient_id: mark_patient(),
+                patient_id: mark_patient(args),
+                source_patient_id: mark_patient(args),
                 source_patient_info: vec!["PID-5|Voorbeeld^B^^^".to_owned(), "PID-7|19560527".to_owned()],
                 title: type_code.display_name.to_string(),
                 comments: "Made by knoop bench".to_owned(),
@@ -259,7 +258,7 @@ fn metadata(args: &BenchArgs, ctx: &RequestContext) -> Result<SubmitObjectsReque
     let set = SetMetadata {
         unique_id: mark_unique_id(0),
         source_id: "2.999.1.2".to_owned(),
-        patient_id: mark_patient(),
+        patient_id: mark_patient(args),
         title: "Bench".to_owned(),
         submission_time: time,
         content_type_code: lists.first("content")?,
@@ -273,7 +272,7 @@ async fn look_up(args: &BenchArgs, bsns: &[String], ctx: &mut RequestContext) ->
     let peer = peer::peer(&args.to, &args.peer)?;
     let mut requests = Vec::new();
     for bsn in bsns.iter().take(LOOKED_UP) {
-        let query = Query::find_documents(&cx(bsn).parse()?, &[AvailabilityStatus::Approved]).build();
+        let query = Query::find_documents(&cx(bsn, &args.authority).parse()?, &[AvailabilityStatus::Approved]).build();
         let message_id = ctx.fresh_uuid().to_string();
         let answer = peer.stored_query(&message_id, &query).await.map_err(|error| peer::failed(&args.to, error))?;
         let kept = found::documents(&answer.objects).into_iter().filter(|d| d.repository_unique_id != NO_REPOSITORY);
@@ -292,12 +291,14 @@ async fn look_up(args: &BenchArgs, bsns: &[String], ctx: &mut RequestContext) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::PeerSettings;
 
     #[test]
     fn unique_ids_of_one_run_differ_and_have_the_width_of_their_mark() {
         let load = |number, index| {
             let load = Load {
-                to: Uri::default(),
+                peer: Peer::new("http://localhost/".parse().expect("an address"), &PeerSettings::default())
+                    .expect("a peer"),
                 transaction: Transaction::Iti42,
                 patients: patients(3),
                 template: Template::new(Vec::new(), &marks(1)),

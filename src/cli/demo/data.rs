@@ -213,9 +213,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::bsn::check_bsn,
         model::{
             Body,
+            bsn::check_bsn,
             rim::{RimKind, Slot},
             vocabulary as v,
         },

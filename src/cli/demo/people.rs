@@ -1,7 +1,7 @@
 //! Forty patients who do not exist, with numbers of the test range that pass the eleven-test.
 
 use super::dice::Dice;
-use crate::cli::bsn::{BSN_AUTHORITY, check_bsn};
+use crate::model::bsn::{BSN_AUTHORITY, check_bsn};
 
 /// How many there are.
 pub(super) const PATIENTS: usize = 40;

@@ -31,6 +31,9 @@ pub(super) async fn check(config: &Config, deep: bool, checks: &mut Checks) {
         }
     };
     let right_version = ask(&store, checks).await;
+    if right_version {
+        audit(config, &store, checks).await;
+    }
     if deep && right_version {
         rows(&store, checks).await;
         documents(config, &store, checks).await;
@@ -65,6 +68,24 @@ async fn ask(store: &Store, checks: &mut Checks) -> bool {
             checks.bad(NAME, format!("not of this version ({error}); run knoop migrate"));
             false
         }
+    }
+}
+
+/// S-AUD-60.
+async fn audit(config: &Config, store: &Store, checks: &mut Checks) {
+    const NAME: &str = "audit";
+    if !config.audit.record {
+        checks.note(NAME, "nothing is recorded: audit.record is false");
+    }
+    let on_postgres = matches!(config.database.location, DatabaseLocation::Postgres(_));
+    match store.audit_is_guarded().await {
+        Ok(true) => checks.good(NAME, "what was recorded cannot be changed by the server"),
+        Ok(false) if on_postgres => checks.note(
+            NAME,
+            "the server's account may change what was recorded; let it run as one with the rights of docs/audit-grants.sql",
+        ),
+        Ok(false) => checks.bad(NAME, "triggers that keep the trail are missing; run knoop audit verify"),
+        Err(error) => checks.bad(NAME, format!("cannot be asked about: {error}")),
     }
 }
 

@@ -11,8 +11,10 @@ use indicatif::HumanBytes;
 
 use super::Checks;
 use crate::{
-    cli::clock,
-    config::Config,
+    cli::{assembly::in_words, clock},
+    client::clock_offset,
+    config::{Config, TimeServer},
+    service::clock::ClockLevel,
     store::data_dir::{DataDir, DataDirError},
 };
 
@@ -27,7 +29,6 @@ const EARLIEST_SECOND: i64 = 1_767_225_600;
 
 pub(super) fn check(config: &Config, checks: &mut Checks) {
     data_directory(&config.data, checks);
-    clock(checks);
     let example = config.repository.repository_unique_id.as_str().starts_with("2.999.");
     if example && config.production {
         checks
@@ -86,13 +87,33 @@ fn flush_time_us(data: &Path) -> io::Result<u128> {
     Ok(times.get(FLUSHES / 2).copied().unwrap_or_default())
 }
 
-fn clock(checks: &mut Checks) {
+/// Source: S-TLS-20.
+pub(super) async fn clock(config: &Config, checks: &mut Checks) {
+    const NAME: &str = "clock";
     let now = clock::now();
     if now.as_second() < EARLIEST_SECOND {
-        checks.bad("clock", format!("it shows {now:.0}, which is past; set it and keep it right with NTP"));
-    } else if Path::new("/run/systemd/timesync/synchronized").exists() {
-        checks.good("clock", format!("{now:.0}, kept right by systemd-timesyncd"));
-    } else {
-        checks.note("clock", format!("{now:.0}; whether NTP keeps it right cannot be told from here"));
+        checks.bad(NAME, format!("it shows {now:.0}, which is past; set it and keep it right with NTP"));
+    } else if config.clock.servers.is_empty() {
+        if Path::new("/run/systemd/timesync/synchronized").exists() {
+            checks.good(NAME, format!("{now:.0}, kept right by systemd-timesyncd"));
+        } else {
+            let text = "whether NTP keeps it right cannot be told from here; name time servers as clock.servers";
+            checks.note(NAME, format!("{now:.0}; {text}"));
+        }
+    }
+    let mut offsets = Vec::new();
+    for TimeServer { host, port } in &config.clock.servers {
+        match clock_offset(host, *port, || clock::now().as_millisecond()).await {
+            Ok(offset_ms) => offsets.push((host, offset_ms)),
+            Err(error) => checks.note(NAME, format!("{host}:{port} gives no time: {error}")),
+        }
+    }
+    for (host, offset_ms) in offsets {
+        let text = format!("{now:.0}, {} by {host}", in_words(offset_ms));
+        match ClockLevel::of(offset_ms) {
+            ClockLevel::Right => checks.good(NAME, text),
+            ClockLevel::Warning => checks.note(NAME, format!("{text}; keep it right with NTP")),
+            ClockLevel::Wrong => checks.bad(NAME, format!("{text}; set it and keep it right with NTP")),
+        }
     }
 }

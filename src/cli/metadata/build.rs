@@ -109,7 +109,8 @@ fn localized(text: &str) -> Vec<LocalizedString> {
     vec![LocalizedString { lang: None, charset: None, value: text.into() }]
 }
 
-fn entry(e: &EntryMetadata) -> RegistryObject {
+/// A DocumentEntry.
+pub(in crate::cli) fn entry(e: &EntryMetadata) -> RegistryObject {
     let kind = RimKind::ExtrinsicObject { mime_type: Some(e.mime_type.as_str().into()) };
     let mut b = Builder::new(kind, &e.id, v::OBJECT_TYPE_STABLE);
     let one = |value: &str| [value.to_owned()];

@@ -21,21 +21,24 @@ const HEAD_BYTES: usize = 4096;
 
 /// A file and what is known of it.
 #[derive(Debug)]
-pub(super) struct SubmittedFile {
-    pub(super) path: PathBuf,
+pub(in crate::cli) struct SubmittedFile {
+    pub(in crate::cli) path: PathBuf,
     /// Last part of the path.
-    pub(super) name: String,
-    pub(super) size_bytes: u64,
-    pub(super) hash: Sha1Hash,
-    pub(super) mime_type: String,
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) size_bytes: u64,
+    pub(in crate::cli) hash: Sha1Hash,
+    pub(in crate::cli) mime_type: String,
     /// Of a DICOM object.
-    pub(super) sop_class_uid: Option<String>,
+    pub(in crate::cli) sop_class_uid: Option<String>,
     /// When it was last changed, as DTM.
-    pub(super) changed: String,
+    pub(in crate::cli) changed: String,
 }
 
 /// Reads every file once.
-pub(super) async fn read_all(paths: &[PathBuf], mime_type: Option<&str>) -> Result<Vec<SubmittedFile>, Failure> {
+pub(in crate::cli) async fn read_all(
+    paths: &[PathBuf],
+    mime_type: Option<&str>,
+) -> Result<Vec<SubmittedFile>, Failure> {
     if let Some(text) = mime_type {
         text.parse::<MediaType>().map_err(|error| Failure::wrong_use(format!("--mime-type: {error}")))?;
     }

@@ -5,16 +5,19 @@
 //!
 //! Source: ITI TF-3 §4.2.2 (R-ASC-02 to R-ASC-14).
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::RegistrySettings;
 use crate::{
     model::{
-        Association, AssociationType, AvailabilityStatus, DocumentEntryType, EntryUuid, Finding, Submission,
-        SubmissionSetStatus, XdsErrorCode,
+        Association, AssociationType, AvailabilityStatus, DocumentEntryType, EntryUuid, Finding, RequestContext,
+        Submission, SubmissionSetStatus, XdsErrorCode,
     },
-    service::ServiceError,
-    store::{ObjectKind, ResolvedObject, Tx},
+    service::{Access, ServiceError},
+    store::{Combination, ObjectKind, ResolvedObject, Tx},
 };
 
 /// Objects of the registry that the submission points to.
@@ -35,12 +38,24 @@ fn refuse(findings: Vec<Finding>) -> Result<(), ServiceError> {
     if findings.is_empty() { Ok(()) } else { Err(ServiceError::Refused(findings)) }
 }
 
+/// What is asked of the registry about the ends of associations.
+pub(super) struct Registered<'a> {
+    /// Who may point where.
+    pub access: &'a Access,
+    /// Who asks.
+    pub ctx: &'a RequestContext,
+    /// References that lead nowhere whatever the registry holds.
+    pub unresolved: &'a [Finding],
+    /// Set where something would change that belongs to another organisation.
+    pub refused: &'a AtomicBool,
+}
+
 /// Finds every end that the submission does not bring along. Patients of those ends are locked, so that their status
-/// holds until commit.
+/// holds until commit. What the submitter may not change or see is not told from what is not there (D2, S-CON-04).
 pub(super) async fn resolve(
     tx: &mut Tx,
     submission: &Submission,
-    unresolved: &[Finding],
+    registered: &Registered<'_>,
 ) -> Result<Outside, ServiceError> {
     let inside = inside(submission, 0);
     let mut wanted: Vec<EntryUuid> = submission
@@ -51,14 +66,16 @@ pub(super) async fn resolve(
         .collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut findings = unresolved.to_vec();
+    let mut findings = registered.unresolved.to_vec();
     if wanted.is_empty() {
         return refuse(findings).map(|()| Outside::new());
     }
     let outside = tx.resolve(&wanted).await?;
+    let out_of_reach = registered.out_of_reach(tx, submission, &outside).await?;
     for association in &submission.associations {
         for (name, id) in [("sourceObject", association.source), ("targetObject", association.target)] {
-            if !inside.contains_key(&id) && !outside.contains_key(&id) {
+            let is_there = outside.contains_key(&id) && !out_of_reach.contains(&(association.entry_uuid, id));
+            if !inside.contains_key(&id) && !is_there {
                 let context =
                     format!("{}: {name} {id} is neither in the submission nor in the registry", association.entry_uuid);
                 findings.push(Finding::error(XdsErrorCode::UnresolvedReference, "R-ASC-06", context));
@@ -68,6 +85,47 @@ pub(super) async fn resolve(
     refuse(findings)?;
     tx.lock_patient_keys(outside.values().map(|o| o.patient_key)).await?;
     Ok(tx.resolve(&wanted).await?)
+}
+
+impl Registered<'_> {
+    /// Ends that the submitter must not use, as (association, end): what another organisation owns cannot be changed, and
+    /// only those of its entries that the submitter may see can be members of something new.
+    async fn out_of_reach(
+        &self,
+        tx: &mut Tx,
+        submission: &Submission,
+        outside: &Outside,
+    ) -> Result<HashSet<(EntryUuid, EntryUuid)>, ServiceError> {
+        let mut found = HashSet::new();
+        let (mut referring, mut combinations) = (Vec::new(), Vec::new());
+        for association in &submission.associations {
+            for end in [association.source, association.target] {
+                let Some(object) = outside.get(&end) else { continue };
+                if self.access.may_change(self.ctx, object.owner_org_key) {
+                    continue;
+                }
+                let is_reference = association.association_type == AssociationType::HasMember
+                    && end == association.target
+                    && object.kind == ObjectKind::DocumentEntry;
+                if is_reference {
+                    referring.push((association.entry_uuid, end));
+                    combinations.push(Combination {
+                        patient_key: object.patient_key,
+                        owner: object.owner_org_key,
+                        label: object.label.clone(),
+                    });
+                } else {
+                    self.refused.store(true, Ordering::Relaxed);
+                    found.insert((association.entry_uuid, end));
+                }
+            }
+        }
+        if !referring.is_empty() {
+            let may = self.access.may_refer(tx, self.ctx, &combinations).await?;
+            found.extend(referring.into_iter().zip(may).filter(|(_, may)| !may).map(|(place, _)| place));
+        }
+        Ok(found)
+    }
 }
 
 fn inside(submission: &Submission, survivor_key: i64) -> HashMap<EntryUuid, End> {

@@ -2,33 +2,58 @@
 //!
 //! Source: ITI TF-2 §3.18.4.1 (R-18-*).
 
-use super::Registry;
+use std::collections::{BTreeMap, HashSet};
+
+use super::{
+    Registry,
+    audited::{self, Decided},
+};
 use crate::{
     model::{
-        Finding, HomeCommunityId, QueryAnswer, RegistryResponse, RequestContext, StoredObject, XdsErrorCode, rim,
+        EntryUuid, Finding, HomeCommunityId, QueryAnswer, RegistryResponse, RequestContext, StoredEntry, StoredObject,
+        XdsErrorCode, rim,
         stored_query::{ReturnType, StoredQuery},
     },
-    service::{Actor, ServiceError},
+    service::{Actor, ServiceError, access::Ruling},
+    store::Sight,
     validate::{self, CheckedQuery},
 };
 
 impl Registry {
-    /// Answers a stored query: Success with its objects, or Failure without any.
+    /// Answers a stored query: Success with its objects, or Failure without any. `received` is the request element exactly
+    /// as it came, for the audit, which is durable when this returns.
     pub async fn stored_query(
         &self,
         ctx: &mut RequestContext,
         request: &rim::AdhocQueryRequest,
+        received: &str,
     ) -> (RegistryResponse, QueryAnswer) {
-        match self.find(ctx, request).await {
-            Ok(answer) => (RegistryResponse::success(), answer),
-            Err(error) => {
-                let response = error.into_response(Actor::Registry, &ctx.fresh_uuid().to_string());
-                (response, QueryAnswer::ObjectRef(Vec::new()))
+        let nothing = || QueryAnswer::ObjectRef(Vec::new());
+        let (response, found) = match self.find(ctx, request).await {
+            Ok(found) => (RegistryResponse::success(), Some(found)),
+            Err(error) => (error.into_response(Actor::Registry, &ctx.fresh_uuid().to_string()), None),
+        };
+        let objects = found.as_ref().map(|found| &*found.objects).unwrap_or_default();
+        let returned = audited::count_by_patient(objects);
+        let asked = audited::AskedQuery { request, received, response: &response };
+        let decided = found.as_ref().map(|found| &found.decided);
+        let recorded = self.record_query(ctx, &asked, &returned, objects.len(), decided).await;
+        match (recorded, found) {
+            (Err(error), _) => {
+                let incident = ctx.fresh_uuid().to_string();
+                (ServiceError::from(error).into_response(Actor::Registry, &incident), nothing())
+            }
+            (Ok(()), None) => (response, nothing()),
+            (Ok(()), Some(Found { objects, return_type: ReturnType::LeafClass, .. })) => {
+                (response, QueryAnswer::LeafClass(objects))
+            }
+            (Ok(()), Some(Found { objects, return_type: ReturnType::ObjectRef, .. })) => {
+                (response, QueryAnswer::ObjectRef(objects.iter().map(reference).collect()))
             }
         }
     }
 
-    async fn find(&self, ctx: &RequestContext, request: &rim::AdhocQueryRequest) -> Result<QueryAnswer, ServiceError> {
+    async fn find(&self, ctx: &RequestContext, request: &rim::AdhocQueryRequest) -> Result<Found, ServiceError> {
         let CheckedQuery { query, return_type, tolerated } =
             validate::stored_query(request, &self.settings.query_rules).map_err(ServiceError::Refused)?;
         self.habits.note(&ctx.caller, &tolerated);
@@ -36,7 +61,9 @@ impl Registry {
             ReturnType::LeafClass => self.settings.leaf_class_limit,
             ReturnType::ObjectRef => self.settings.object_ref_limit,
         };
-        let objects = self.store.answer(&query, return_type, limit).await?;
+        let ruling = self.access.sight_of_query(ctx, &query).await?;
+        let objects = self.store.answer(&query, return_type, limit, &ruling.sight).await?;
+        let withheld = self.withheld(&query, &ruling, &objects).await?;
         if return_type == ReturnType::LeafClass && is_single_patient(&query) && holds_several_patients(&objects) {
             return Err(refused(
                 XdsErrorCode::ResultNotSinglePatient,
@@ -48,11 +75,46 @@ impl Registry {
             let text = format!("more than {limit} objects match; narrow the query or ask for ObjectRef first");
             return Err(refused(XdsErrorCode::TooManyResults, "R-18-53", &text));
         }
-        Ok(match return_type {
-            ReturnType::LeafClass => QueryAnswer::LeafClass(objects),
-            ReturnType::ObjectRef => QueryAnswer::ObjectRef(objects.iter().map(reference).collect()),
-        })
+        Ok(Found { objects, return_type, decided: Decided { ruling, withheld } })
     }
+}
+
+/// What a query found, and what was decided about it.
+struct Found {
+    objects: Vec<StoredObject>,
+    return_type: ReturnType,
+    decided: Decided,
+}
+
+/// Most documents that are listed as kept back from one query.
+const WITHHELD_LISTED: usize = 1000;
+
+impl Registry {
+    /// The documents that the query would have found besides, by patient (S-CON-08). Asked whether there are any or not,
+    /// so that the time it takes tells nothing.
+    async fn withheld(
+        &self,
+        query: &StoredQuery,
+        ruling: &Ruling,
+        shown: &[StoredObject],
+    ) -> Result<BTreeMap<String, Vec<EntryUuid>>, ServiceError> {
+        let mut withheld: BTreeMap<String, Vec<EntryUuid>> = BTreeMap::new();
+        if ruling.may_withhold() {
+            let shown: HashSet<EntryUuid> = entries(shown).map(|entry| entry.entry_uuid).collect();
+            let all = self.store.answer(query, ReturnType::ObjectRef, WITHHELD_LISTED, &Sight::All).await?;
+            for entry in entries(&all).filter(|entry| !shown.contains(&entry.entry_uuid)) {
+                withheld.entry(entry.patient_id.to_string()).or_default().push(entry.entry_uuid);
+            }
+        }
+        Ok(withheld)
+    }
+}
+
+fn entries(objects: &[StoredObject]) -> impl Iterator<Item = &StoredEntry> {
+    objects.iter().filter_map(|object| match object {
+        StoredObject::DocumentEntry(entry) => Some(entry),
+        _ => None,
+    })
 }
 
 fn refused(code: XdsErrorCode, rule: &str, text: &str) -> ServiceError {
@@ -78,7 +140,7 @@ fn is_single_patient(query: &StoredQuery) -> bool {
     }
 }
 
-fn patient(object: &StoredObject) -> Option<&str> {
+pub(super) fn patient(object: &StoredObject) -> Option<&str> {
     match object {
         StoredObject::SubmissionSet(set) => Some(&set.patient_id),
         StoredObject::DocumentEntry(entry) => Some(&entry.patient_id),
@@ -93,7 +155,7 @@ fn holds_several_patients(objects: &[StoredObject]) -> bool {
     patients.any(|other| Some(other) != first)
 }
 
-fn reference(object: &StoredObject) -> (crate::model::EntryUuid, Option<HomeCommunityId>) {
+fn reference(object: &StoredObject) -> (EntryUuid, Option<HomeCommunityId>) {
     match object {
         StoredObject::SubmissionSet(set) => (set.entry_uuid, set.home.clone()),
         StoredObject::DocumentEntry(entry) => (entry.entry_uuid, entry.home.clone()),

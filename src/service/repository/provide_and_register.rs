@@ -5,18 +5,26 @@
 //!
 //! Source: ITI TF-2 §3.41.4.1.3 (R-41-*).
 
+use std::sync::Arc;
+
 use super::{
     RegistryLink, Repository, SubmittedDocument,
+    audited::{Hop, Sending},
     complete::{Matched, complete},
+    labels::{self, Labelled},
     unconfirmed,
 };
 use crate::{
     client::{RegisterOutcome, RemoteRegistry},
     model::{
-        DocumentUniqueId, Finding, RegistryResponse, RequestContext, ResponseStatus, XdsErrorCode,
-        rim::SubmitObjectsRequest,
+        AuditEvent, AuditOutcome, DocumentUniqueId, Finding, RegistryResponse, RequestContext, ResponseStatus,
+        XdsErrorCode, consent::Label, rim::SubmitObjectsRequest,
     },
-    service::{Actor, ServiceError},
+    service::{
+        Actor, ServiceError,
+        audit::events::{MediaImport, Verdict},
+        registry::{Identified, non_identical},
+    },
     store::{DocumentRow, DocumentState, NewDocument, documents::Received},
     validate,
 };
@@ -25,18 +33,14 @@ use crate::{
 pub(in crate::service) fn differing(documents: &[NewDocument], held: &[Option<DocumentRow>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (document, row) in documents.iter().zip(held).filter_map(|(document, row)| Some((document, row.as_ref()?))) {
-        let mut differs = |code| findings.push(Finding::error(code, "R-41-09", document.unique_id.as_str()));
-        if document.size_bytes != row.size_bytes {
-            differs(XdsErrorCode::NonIdenticalSize);
-        }
-        if document.sha1 != row.sha1 {
-            differs(XdsErrorCode::NonIdenticalHash);
-        }
+        let (other_size, other_hash) = (document.size_bytes != row.size_bytes, document.sha1 != row.sha1);
+        let codes = non_identical(other_size, other_hash, document.owner_org_key == row.owner_org_key);
+        findings.extend(codes.map(|code| Finding::error(code, "R-41-09", document.unique_id.as_str())));
     }
     findings
 }
 
-/// patient_key of a document whose registry is elsewhere: this database knows no patients then.
+/// patient_key of a document until its metadata are read.
 const NO_PATIENT: i64 = 0;
 
 impl Repository {
@@ -47,9 +51,41 @@ impl Repository {
         submit: SubmitObjectsRequest,
         documents: Vec<SubmittedDocument>,
     ) -> RegistryResponse {
-        match self.try_provide_and_register(ctx, submit, documents).await {
+        let sending = Sending { identified: Identified::of(&submit), media: None };
+        self.take(ctx, submit, documents, &sending).await
+    }
+
+    /// The same for a submission set that came on a medium (ITI-32): the audit tells of that instead.
+    pub(in crate::service) async fn import_from_media(
+        &self,
+        ctx: &mut RequestContext,
+        submit: SubmitObjectsRequest,
+        documents: Vec<SubmittedDocument>,
+        media: &MediaImport<'_>,
+    ) -> RegistryResponse {
+        let sending = Sending { identified: Identified::of(&submit), media: Some(media) };
+        self.take(ctx, submit, documents, &sending).await
+    }
+
+    async fn take(
+        &self,
+        ctx: &mut RequestContext,
+        submit: SubmitObjectsRequest,
+        documents: Vec<SubmittedDocument>,
+        sending: &Sending<'_>,
+    ) -> RegistryResponse {
+        match self.try_provide_and_register(ctx, submit, documents, sending).await {
             Ok(response) => response,
-            Err(error) => error.into_response(Actor::Repository, &ctx.fresh_uuid().to_string()),
+            Err(error) => {
+                let response = error.into_response(Actor::Repository, &ctx.fresh_uuid().to_string());
+                let failure = self.submitted(ctx, sending, &Verdict::of(&response), Hop::NotReached);
+                match self.auditor.record(failure).await {
+                    Ok(()) => response,
+                    Err(error) => {
+                        ServiceError::from(error).into_response(Actor::Repository, &ctx.fresh_uuid().to_string())
+                    }
+                }
+            }
         }
     }
 
@@ -58,6 +94,7 @@ impl Repository {
         ctx: &mut RequestContext,
         mut submit: SubmitObjectsRequest,
         documents: Vec<SubmittedDocument>,
+        sending: &Sending<'_>,
     ) -> Result<RegistryResponse, ServiceError> {
         let mut findings = validate::repository(&submit);
         let completed = complete(&mut submit, documents, &self.settings.repository_unique_id);
@@ -72,12 +109,21 @@ impl Repository {
         let new = self.new_documents(ctx, &matched);
         let received: Vec<Received> = matched.into_iter().map(|document| document.received).collect();
         self.place(ctx, &new, received).await?;
+        self.check_privacy_consents(&submit, &new).await?;
         match &self.registry {
             RegistryLink::Local(registry) => {
-                let warnings = registry.register_with_documents(ctx, submit, new).await?;
-                Ok(RegistryResponse { status: ResponseStatus::Success, findings: warnings })
+                let success = self.submitted(ctx, sending, &Verdict::success(), Hop::Within);
+                match registry.register_with_documents(ctx, submit, new, success).await {
+                    Ok(warnings) => Ok(RegistryResponse { status: ResponseStatus::Success, findings: warnings }),
+                    Err(error) => {
+                        let response = error.into_response(Actor::Repository, &ctx.fresh_uuid().to_string());
+                        let failure = self.submitted(ctx, sending, &Verdict::of(&response), Hop::Within);
+                        self.auditor.record(failure).await?;
+                        Ok(response)
+                    }
+                }
             }
-            RegistryLink::Remote(registry) => self.register_remotely(registry, ctx, submit, new).await,
+            RegistryLink::Remote(registry) => self.register_remotely(registry, ctx, submit, new, sending).await,
         }
     }
 
@@ -94,10 +140,9 @@ impl Repository {
                 mime_type: document.mime_type.clone(),
                 patient_key: NO_PATIENT,
                 entry_uuid: None,
-                owner_org_key: ctx.caller.organisation_key,
-                source_node_key: ctx.caller.node_key,
-                data_category: "".into(),
-                confidentiality: "".into(),
+                owner_org_key: ctx.caller.organisation_key(),
+                source_node_key: ctx.caller.node_key(),
+                label: Label::default(),
             })
             .collect()
     }
@@ -139,16 +184,28 @@ impl Repository {
         ctx: &mut RequestContext,
         submit: SubmitObjectsRequest,
         new: Vec<NewDocument>,
+        sending: &Sending<'_>,
     ) -> Result<RegistryResponse, ServiceError> {
         let now_ms = ctx.now.as_millisecond();
         let lease_until_ms = now_ms + self.settings.pending_lease_ms;
         let unique_ids: Vec<DocumentUniqueId> = new.iter().map(|d| d.unique_id.clone()).collect();
-        let job = unconfirmed::job(&submit, &unique_ids, ctx.caller.organisation_key, now_ms, lease_until_ms)?;
+        let (access, owner) = (self.access.clone(), ctx.caller.organisation_key());
+        let labelled: Arc<[Labelled]> = labels::labelled(new, &submit, self.access.policy()).into();
+        let job = unconfirmed::job(
+            registry.patience(),
+            &submit,
+            &unique_ids,
+            ctx.caller.organisation_key(),
+            now_ms,
+            lease_until_ms,
+        )?;
         let job_id = self
             .store
             .write(move |tx| {
-                let (documents, job) = (new.clone(), job.clone());
+                let (labelled, job, access) = (Arc::clone(&labelled), job.clone(), access.clone());
                 Box::pin(async move {
+                    access.note_owner(tx, owner).await?;
+                    let documents = labels::of_patients(tx, &labelled, now_ms).await?;
                     let held = tx.keep_documents(&documents, DocumentState::Unconfirmed, now_ms).await?;
                     let findings = differing(&documents, &held);
                     if !findings.is_empty() {
@@ -158,40 +215,47 @@ impl Repository {
                 })
             })
             .await?;
+        self.access.owner_is_kept(owner);
         let sent = Sent { unique_ids, job_id, now_ms, lease_until_ms };
         let not_available = |text: &str| {
             let code = XdsErrorCode::RegistryNotAvailable;
             RegistryResponse::failure(vec![Finding::error(code, "R-41-11", text)])
         };
+        let hop = Hop::To(registry.url().to_string());
+        let unreachable = Verdict::failure(AuditOutcome::Major, XdsErrorCode::RegistryNotAvailable.as_str(), "R-41-11");
         match registry.register(ctx, &submit).await {
-            RegisterOutcome::Answered(response) if response.status == ResponseStatus::Success => {
-                self.settle(sent, Outcome::Registered).await?;
-                Ok(response)
-            }
             RegisterOutcome::Answered(response) => {
-                self.settle(sent, Outcome::Refused).await?;
+                let done = response.status == ResponseStatus::Success;
+                let outcome = if done { Outcome::Registered } else { Outcome::Refused };
+                let audit = self.submitted(ctx, sending, &Verdict::of(&response), hop);
+                self.settle(sent, outcome, audit).await?;
                 Ok(response)
             }
             RegisterOutcome::NotReached => {
-                self.settle(sent, Outcome::Refused).await?;
+                let audit = self.submitted(ctx, sending, &unreachable, hop);
+                self.settle(sent, Outcome::Refused, audit).await?;
                 Ok(not_available("the registry could not be reached; nothing was registered"))
             }
             RegisterOutcome::Unknown => {
+                self.auditor.record(self.submitted(ctx, sending, &unreachable, hop)).await?;
                 Ok(not_available("the registry did not answer in time; whether it registered is being looked into"))
             }
         }
     }
 
-    async fn settle(&self, sent: Sent, outcome: Outcome) -> Result<(), ServiceError> {
+    async fn settle(&self, sent: Sent, outcome: Outcome, audit: Vec<AuditEvent>) -> Result<(), ServiceError> {
         self.store
             .write(move |tx| {
-                let sent = sent.clone();
+                let (sent, audit) = (sent.clone(), audit.clone());
                 Box::pin(async move {
+                    tx.insert_audits(&audit).await?;
                     let unique_ids: Vec<&str> = sent.unique_ids.iter().map(DocumentUniqueId::as_str).collect();
-                    tx.withdraw_job(sent.job_id, sent.now_ms).await?;
+                    let withdrawn = tx.withdraw_job(sent.job_id, sent.now_ms).await?;
                     match outcome {
                         Outcome::Registered => tx.confirm_documents(&unique_ids).await,
-                        Outcome::Refused => tx.release_documents(&unique_ids, sent.lease_until_ms).await,
+                        Outcome::Refused if withdrawn => tx.release_documents(&unique_ids, sent.lease_until_ms).await,
+                        // The job was quicker; what is let go twice is taken from another request.
+                        Outcome::Refused => Ok(()),
                     }
                 })
             })

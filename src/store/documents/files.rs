@@ -5,6 +5,7 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -32,7 +33,8 @@ struct Inner {
 
 impl FileStore {
     pub(super) fn open(folder: &Path) -> Result<Self, DocumentError> {
-        fs::create_dir_all(folder.join("tmp"))?;
+        // Whoever made the directory above, what lies here is for nobody else (S-IN-04).
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join("tmp"))?;
         sync_folder(folder)?;
         if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             sync_folder(parent)?;

@@ -56,6 +56,12 @@ impl SqlBuilder {
         self
     }
 
+    /// Keeps a value for later pieces, which may name it more than once; its number.
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> usize {
+        self.args.push(value);
+        self.args.len()
+    }
+
     /// Adds what makes a condition of the column before: that it is one of these texts.
     pub(super) fn one_of_texts(&mut self, mut values: Vec<String>) -> &mut Self {
         match values.len() {

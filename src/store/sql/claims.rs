@@ -10,21 +10,25 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quic
 
 use super::{Args, Tx, Value, args, statements};
 use crate::{
-    model::{AvailabilityStatus, DocumentEntryType, EntryUuid, Sha1Hash},
+    model::{AvailabilityStatus, DocumentEntryType, EntryUuid, OrganisationKey, Sha1Hash, consent::Label},
     store::StoreError,
 };
 
 statements! {
     INSERT_CLAIMS = "INSERT INTO claim (space, value, kind, hash, size_bytes, patient_key, row_id) \
         VALUES {rows 7} ON CONFLICT (space, value) DO NOTHING";
-    CLAIMS_HELD = "SELECT value, kind, hash, size_bytes, patient_key, row_id FROM claim \
-        WHERE space = $1 AND value {in_bytes $2}";
+    CLAIMS_HELD = "SELECT c.value, c.kind, c.hash, c.size_bytes, c.patient_key, c.row_id, \
+        COALESCE(d.owner_org_key, 0) FROM claim c LEFT JOIN document_entry d ON d.row_id = c.row_id \
+        WHERE c.space = $1 AND c.value {in_bytes $2}";
     ROWS_OF_UUIDS = "SELECT value, row_id FROM claim WHERE space = 1 AND value {in_bytes $1}";
     RESOLVE = "SELECT c.value, c.kind, c.row_id, c.patient_key, p.survivor_key, \
-        COALESCE(d.status, f.status, 1), d.object_type \
+        COALESCE(d.status, f.status, 1), d.object_type, COALESCE(d.owner_org_key, f.owner_org_key, s.owner_org_key, 0), \
+        COALESCE(d.data_category, ''), COALESCE(d.confidentiality, '') \
         FROM claim c JOIN patient p ON p.patient_key = c.patient_key \
         LEFT JOIN document_entry d ON c.kind = 1 AND d.row_id = c.row_id \
         LEFT JOIN folder f ON c.kind = 3 AND f.row_id = c.row_id \
+        LEFT JOIN association a ON c.kind = 4 AND a.row_id = c.row_id \
+        LEFT JOIN submission_set s ON s.row_id = CASE c.kind WHEN 2 THEN c.row_id WHEN 4 THEN a.submission_set_row END \
         WHERE c.space = 1 AND c.value {in_bytes $1}";
 }
 
@@ -164,10 +168,12 @@ pub struct HeldClaim {
     pub patient_key: i64,
     /// Which object holds it.
     pub row_id: i64,
+    /// Who owns the DocumentEntry that holds it; 0 for other objects.
+    pub owner_org_key: OrganisationKey,
 }
 
 /// A registry object that is pointed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedObject {
     /// Its row.
     pub row_id: i64,
@@ -181,10 +187,14 @@ pub struct ResolvedObject {
     pub status: AvailabilityStatus,
     /// Of entries.
     pub object_type: Option<DocumentEntryType>,
+    /// Who owns it; an Association belongs to the owner of its SubmissionSet.
+    pub owner_org_key: OrganisationKey,
+    /// What access depends on, of entries.
+    pub label: Label,
 }
 
-type HeldRow = (Vec<u8>, i64, Option<String>, Option<i64>, i64, i64);
-type ResolvedRow = (EntryUuid, i64, i64, i64, i64, AvailabilityStatus, Option<DocumentEntryType>);
+type HeldRow = (Vec<u8>, i64, Option<String>, Option<i64>, i64, i64, i64);
+type ResolvedRow = (EntryUuid, i64, i64, i64, i64, AvailabilityStatus, Option<DocumentEntryType>, i64, String, String);
 
 impl Tx {
     /// Claims identifiers. Answers those that others hold already; the rest is ours if the transaction is committed.
@@ -226,14 +236,15 @@ impl Tx {
         let mut held = Vec::new();
         for (index, claim) in claims.iter().enumerate().filter(|(_, claim)| claim.kind.space() == space) {
             match rows.get(claim.value.as_slice()) {
-                Some((_, _, _, _, _, row_id)) if *row_id == claim.row_id => {}
-                Some((_, kind, hash, size, patient_key, row_id)) => held.push(HeldClaim {
+                Some((_, _, _, _, _, row_id, _)) if *row_id == claim.row_id => {}
+                Some((_, kind, hash, size, patient_key, row_id, owner)) => held.push(HeldClaim {
                     index,
                     kind: ClaimKind::from_store(space, *kind).ok_or(StoreError::Corrupt { what: "claim.kind" })?,
                     hash: hash.clone(),
                     size_bytes: size.and_then(|size| u64::try_from(size).ok()),
                     patient_key: *patient_key,
                     row_id: *row_id,
+                    owner_org_key: *owner,
                 }),
                 None => return Err(StoreError::Corrupt { what: "claim" }),
             }
@@ -251,9 +262,21 @@ impl Tx {
         }
         let rows: Vec<ResolvedRow> = self.fetch_all(&RESOLVE, args![uuids]).await?;
         rows.into_iter()
-            .map(|(uuid, kind, row_id, patient_key, survivor_key, status, object_type)| {
+            .map(|(uuid, kind, row_id, patient_key, survivor_key, status, object_type, owner, category, code)| {
                 let kind = ObjectKind::from_store(kind).ok_or(StoreError::Corrupt { what: "claim.kind" })?;
-                Ok((uuid, ResolvedObject { row_id, kind, patient_key, survivor_key, status, object_type }))
+                let data_category = category.parse().unwrap_or_else(|_| Label::default().data_category);
+                let label = Label { data_category, confidentiality: code.into() };
+                let object = ResolvedObject {
+                    row_id,
+                    kind,
+                    patient_key,
+                    survivor_key,
+                    status,
+                    object_type,
+                    owner_org_key: owner,
+                    label,
+                };
+                Ok((uuid, object))
             })
             .collect()
     }

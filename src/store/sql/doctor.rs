@@ -36,7 +36,8 @@ statements! {
         (SELECT 1 FROM patient p WHERE p.patient_key = d.patient_key)";
     PATIENTS_WITHOUT_SURVIVOR = "SELECT COUNT(*) FROM patient p WHERE NOT EXISTS \
         (SELECT 1 FROM patient s WHERE s.patient_key = p.survivor_key AND s.survivor_key = s.patient_key)";
-    ROW_IDS_NOT_RESERVED = "SELECT COUNT(*) FROM claim c WHERE c.row_id >= \
+    // The lower 35 bits; those above are the patient's.
+    ROW_IDS_NOT_RESERVED = "SELECT COUNT(*) FROM claim c WHERE c.row_id % 34359738368 >= \
         (SELECT b.next_row_id FROM row_id_block b WHERE b.block_key = 1)";
 }
 
@@ -74,6 +75,13 @@ static POSTGRES_SETTINGS: [SettingCheck; 3] = [
     ),
 ];
 
+/// Whether the database lets anybody change the audit: the triggers that refuse it, or the rights of this account.
+const SQLITE_AUDIT: &str = "SELECT CASE WHEN COUNT(*) = 6 THEN 'refused' ELSE 'possible' END FROM sqlite_master \
+    WHERE type = 'trigger' AND (name LIKE 'audit%not_changed' OR name LIKE 'audit%not_removed')";
+const POSTGRES_AUDIT: &str = "SELECT CASE WHEN bool_or(has_table_privilege(t.name, r.name)) THEN 'possible' \
+    ELSE 'refused' END FROM (VALUES ('audit'), ('audit_value'), ('audit_seal')) AS t (name), \
+    (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS r (name)";
+
 /// A setting of the database on which durability hangs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DurabilitySetting {
@@ -110,6 +118,18 @@ impl Store {
             settings.push(DurabilitySetting { name, is_safe: safe.contains(&value.as_str()), value });
         }
         Ok(settings)
+    }
+
+    /// Whether the database refuses to change the audit: by its triggers (SQLite), or for want of rights (PostgreSQL).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn audit_is_guarded(&self) -> Result<bool, StoreError> {
+        let sql = match self.inner.db.dialect() {
+            Dialect::Sqlite => SQLITE_AUDIT,
+            Dialect::Postgres => POSTGRES_AUDIT,
+        };
+        Ok(self.inner.db.writer_setting("audit", sql).await? == "refused")
     }
 
     /// Prepares every statement of the program, which fails when the schema is not the one it was written for.

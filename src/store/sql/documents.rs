@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{Args, Tx, Value, args, statements};
 use crate::{
-    model::{DocumentUniqueId, EntryUuid, MediaType, NodeKey, OrganisationKey, Sha1Hash},
+    model::{DocumentUniqueId, EntryUuid, MediaType, NodeKey, OrganisationKey, PatientId, Sha1Hash, consent::Label},
     store::{StoreError, documents::BlobId},
 };
 
@@ -26,9 +26,12 @@ statements! {
         (SELECT blob_id FROM blob WHERE state <> 2 AND lease_until_ms < $1 LIMIT 500) RETURNING blob_id";
     BLOB_REMOVE = "DELETE FROM blob WHERE blob_id {in_bytes $1} AND state = 3";
     BLOB_SHARD = "SELECT blob_id, state FROM blob WHERE blob_id >= $1 AND blob_id <= $2";
-    DOCUMENT_FIND = "SELECT unique_id, blob_id, size_bytes, sha1, sha256, crc32, mime_type, patient_key, entry_uuid, \
-        state, owner_org_key, source_node_key, data_category, confidentiality, created_ms \
-        FROM repository_document WHERE unique_id {in_texts $1}";
+    /// With the identity that stands for the patient.
+    DOCUMENT_FIND = "SELECT d.unique_id, d.blob_id, d.size_bytes, d.sha1, d.sha256, d.crc32, d.mime_type, d.patient_key, \
+        d.entry_uuid, d.state, d.owner_org_key, d.source_node_key, d.data_category, d.confidentiality, d.created_ms, \
+        s.authority AS patient_authority, s.id AS patient_id FROM repository_document d \
+        LEFT JOIN patient p ON p.patient_key = d.patient_key LEFT JOIN patient s ON s.patient_key = p.survivor_key \
+        WHERE d.unique_id {in_texts $1}";
     DOCUMENT_PAGE = "SELECT unique_id, blob_id, size_bytes, sha1, sha256, crc32, mime_type, patient_key, entry_uuid, \
         state, owner_org_key, source_node_key, data_category, confidentiality, created_ms \
         FROM repository_document WHERE unique_id > $1 ORDER BY unique_id LIMIT $2";
@@ -96,10 +99,8 @@ pub struct NewDocument {
     pub owner_org_key: OrganisationKey,
     /// The node that submitted it.
     pub source_node_key: NodeKey,
-    /// Category of data, for consent.
-    pub data_category: Box<str>,
-    /// The most restrictive confidentialityCode.
-    pub confidentiality: Box<str>,
+    /// What access to it depends on beside its owner.
+    pub label: Label,
 }
 
 /// A document of the repository.
@@ -121,6 +122,8 @@ pub struct DocumentRow {
     pub mime_type: Box<str>,
     /// The patient that it was submitted for.
     pub patient_key: i64,
+    /// The identity that stands for that patient, where it was asked for and the registry is here.
+    pub patient: Option<PatientId>,
     /// The entry that it was submitted with.
     pub entry_uuid: Option<EntryUuid>,
     /// Whether the registry has it.
@@ -165,6 +168,10 @@ struct RawDocument {
     data_category: String,
     confidentiality: String,
     created_ms: i64,
+    #[sqlx(default)]
+    patient_authority: Option<String>,
+    #[sqlx(default)]
+    patient_id: Option<String>,
 }
 
 impl Tx {
@@ -388,8 +395,8 @@ impl NewDocument {
         values.push(state.to_store());
         values.push(self.owner_org_key);
         values.push(self.source_node_key);
-        values.push(&*self.data_category);
-        values.push(&*self.confidentiality);
+        values.push(self.label.data_category.as_str());
+        values.push(&*self.label.confidentiality);
         values.push(now_ms);
         values.push(holders);
     }
@@ -409,6 +416,10 @@ impl TryFrom<RawDocument> for DocumentRow {
             crc32: raw.crc32.try_into().ok().ok_or_else(corrupt("repository_document.crc32"))?,
             mime_type: raw.mime_type.into(),
             patient_key: raw.patient_key,
+            patient: raw
+                .patient_authority
+                .zip(raw.patient_id)
+                .and_then(|(authority, id)| PatientId::new(&id, authority.parse().ok()?).ok()),
             entry_uuid: raw.entry_uuid,
             state: match raw.state {
                 1 => DocumentState::Confirmed,

@@ -1,17 +1,22 @@
 //! The whole database as one SQLite file, and back: what backups are made of, and the way from one database to the other.
 //!
 //! Knows both drivers, as `tx` does, because rows go from one to the other. Tables and columns are those of the schema;
-//! nothing here names one.
+//! nothing here names one, save those of the audit, which
+//! refuse what others allow.
 
 use std::path::Path;
 
 use futures_util::TryStreamExt;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgPool, Postgres, QueryBuilder, Row, Sqlite, SqlitePool, Transaction,
-    postgres::PgRow, query_builder::Separated, sqlite::SqliteRow,
+    postgres::PgRow,
+    query_builder::Separated,
+    sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
-use super::{SqliteSettings, Store, StoreSettings, dialect::Dialect, tx::Db, tx::read_error};
+use super::{
+    SqliteSettings, Store, StoreSettings, audit::AuditFiles, dialect::Dialect, readers::Readers, tx::Db, tx::read_error,
+};
 use crate::store::StoreError;
 
 /// Values in one INSERT; SQLite takes 32 766, PostgreSQL 65 535.
@@ -39,6 +44,15 @@ enum Cell {
 }
 
 impl Table {
+    /// The audit is only added to.
+    fn refuses_removal(&self) -> bool {
+        matches!(self.name.as_str(), "audit" | "audit_value" | "audit_seal")
+    }
+
+    fn is_in_files_of_reads(&self) -> bool {
+        matches!(self.name.as_str(), "audit" | "audit_value")
+    }
+
     fn names(&self) -> String {
         self.columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
     }
@@ -59,7 +73,13 @@ impl Store {
     /// When the file exists or cannot be written, or the database cannot be read.
     pub async fn export(&self, to: &Path) -> Result<(), StoreError> {
         match &self.inner.db {
-            Db::Sqlite { readers, .. } => vacuum_into(readers, to).await?,
+            Db::Sqlite { readers, .. } => {
+                // The files of reads after the database: what is sealed stands there, and must not be more than they hold.
+                vacuum_into(&readers.connect_options(), to).await?;
+                if let Some(files) = &self.inner.audit_files {
+                    files.export(&AuditFiles::beside(to)).await?;
+                }
+            }
             Db::Postgres { readers, .. } => {
                 let target = Self::open(&StoreSettings::Sqlite(SqliteSettings::new(to))).await?;
                 target.migrate().await?;
@@ -89,7 +109,10 @@ impl Store {
         };
         let source = Self::open(&StoreSettings::Sqlite(SqliteSettings::new(from))).await?;
         let copied = match &source.inner.db {
-            Db::Sqlite { readers, .. } => sqlite_to_postgres(readers, writers).await,
+            Db::Sqlite { readers, .. } => match &source.inner.audit_files {
+                Some(files) => sqlite_to_postgres(readers, files, writers).await,
+                None => Err(StoreError::Corrupt { what: NAME }),
+            },
             Db::Postgres { .. } => Err(StoreError::Corrupt { what: NAME }),
         };
         source.close().await;
@@ -98,20 +121,21 @@ impl Store {
 }
 
 /// A connection of its own: those of the pool may not write, not even into another file.
-async fn vacuum_into(readers: &SqlitePool, to: &Path) -> Result<(), StoreError> {
+pub(super) async fn vacuum_into(from: &SqliteConnectOptions, to: &Path) -> Result<(), StoreError> {
     let to = to.to_str().ok_or(StoreError::Other { statement: NAME, code: "the path is not UTF-8".to_owned() })?;
-    let options = readers.connect_options().as_ref().clone().pragma("query_only", "OFF");
+    let options = from.clone().pragma("query_only", "OFF");
     let mut connection = options.connect().await.map_err(sqlite_failed)?;
     let written = sqlx::query("VACUUM INTO $1").bind(to).execute(&mut connection).await;
     connection.close().await.map_err(sqlite_failed)?;
     written.map(|_| ()).map_err(sqlite_failed)
 }
 
+/// The tables of the schema. The values of the audit come before its rows, which add theirs where they are missing.
 async fn tables(sqlite: &mut Transaction<'_, Sqlite>) -> Result<Vec<Table>, StoreError> {
     let rows: Vec<(String, String, String)> = sqlx::query_as(
         "SELECT t.name, c.name, c.type FROM sqlite_master t JOIN pragma_table_info(t.name) c \
         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND t.name <> '_sqlx_migrations' \
-        ORDER BY t.name, c.cid",
+        ORDER BY t.name <> 'audit_value', t.name, c.cid",
     )
     .fetch_all(&mut **sqlite)
     .await
@@ -188,16 +212,19 @@ async fn postgres_to_sqlite(from: &PgPool, to: &SqlitePool) -> Result<(), StoreE
     sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut *source).await.map_err(postgres_failed)?;
     let mut target = to.begin().await.map_err(sqlite_failed)?;
     for table in &tables(&mut target).await? {
-        // Rows that migrations have made.
-        let clear = format!("DELETE FROM {}", table.name);
-        sqlx::query(AssertSqlSafe(clear)).execute(&mut *target).await.map_err(sqlite_failed)?;
+        // Rows that migrations have made, and marks that the rows of the audit made.
+        if !table.refuses_removal() {
+            let clear = format!("DELETE FROM {}", table.name);
+            sqlx::query(AssertSqlSafe(clear)).execute(&mut *target).await.map_err(sqlite_failed)?;
+        }
         copy!(table, &mut source => &mut target, cells_of_postgres, Sqlite, postgres_failed, sqlite_failed);
     }
     target.commit().await.map_err(sqlite_failed)
 }
 
-async fn sqlite_to_postgres(from: &SqlitePool, to: &PgPool) -> Result<(), StoreError> {
-    let mut source = from.begin().await.map_err(sqlite_failed)?;
+async fn sqlite_to_postgres(from: &Readers, files: &AuditFiles, to: &PgPool) -> Result<(), StoreError> {
+    let (mut place, mut source) = from.begin().await.map_err(sqlite_failed)?;
+    place.take_your_time();
     let mut target = to.begin().await.map_err(postgres_failed)?;
     let tables = tables(&mut source).await?;
     let patients: i64 =
@@ -205,14 +232,33 @@ async fn sqlite_to_postgres(from: &SqlitePool, to: &PgPool) -> Result<(), StoreE
     if patients > 0 {
         return Err(StoreError::Other { statement: NAME, code: "the database is not empty".to_owned() });
     }
+    for pool in files.readers_of_all().await? {
+        let mut reads = pool.begin().await.map_err(sqlite_failed)?;
+        for table in tables.iter().filter(|table| table.is_in_files_of_reads()) {
+            copy!(table, &mut reads => &mut target, cells_of_sqlite, Postgres, sqlite_failed, postgres_failed);
+        }
+    }
     for table in &tables {
-        let clear = format!("DELETE FROM {}", table.name);
-        sqlx::query(AssertSqlSafe(clear)).execute(&mut *target).await.map_err(postgres_failed)?;
+        if !table.refuses_removal() {
+            let clear = format!("DELETE FROM {}", table.name);
+            sqlx::query(AssertSqlSafe(clear)).execute(&mut *target).await.map_err(postgres_failed)?;
+        }
         copy!(table, &mut source => &mut target, cells_of_sqlite, Postgres, sqlite_failed, postgres_failed);
     }
+    sqlx::query(UNSEALED_READS).execute(&mut *target).await.map_err(postgres_failed)?;
     set_sequences(&mut target).await?;
     target.commit().await.map_err(postgres_failed)
 }
+
+/// Marks what the files of reads hold beyond their last seal: in PostgreSQL it lies with all the rest.
+const UNSEALED_READS: &str = "INSERT INTO audit_unsealed (audit_key, hash) SELECT a.audit_key, a.hash FROM audit a \
+    LEFT JOIN audit_file f ON f.month = a.audit_key / 1000000000000 \
+    WHERE a.audit_key % 1000000000000 >= 500000000000 AND a.audit_key > COALESCE(f.sealed_key, 0) \
+    ON CONFLICT (audit_key) DO NOTHING";
+
+/// Keys of audit rows go on after those that PostgreSQL gave out before; the others have ranges of their own.
+const AUDIT_KEYS: &str = "SELECT setval('audit_key_seq', COALESCE((SELECT MAX(audit_key % 1000000000000) FROM audit \
+    WHERE audit_key > 1000000000000 AND audit_key % 1000000000000 < 500000000000), 0) + 1, false)";
 
 /// Lets the keys that PostgreSQL numbers itself go on after those that were copied.
 async fn set_sequences(target: &mut Transaction<'_, Postgres>) -> Result<(), StoreError> {
@@ -230,5 +276,6 @@ async fn set_sequences(target: &mut Transaction<'_, Postgres>) -> Result<(), Sto
         );
         sqlx::query(AssertSqlSafe(set)).execute(&mut **target).await.map_err(postgres_failed)?;
     }
+    sqlx::query(AUDIT_KEYS).execute(&mut **target).await.map_err(postgres_failed)?;
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! Opening a database with the settings that durability and speed ask for.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
@@ -9,13 +13,23 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Inner, Store, dialect::Dialect, row_ids::RowIds, tx::Db, tx::read_error, writer::Writer};
+use super::{
+    Inner, Store,
+    audit::{AuditFiles, AuditWriter},
+    dialect::Dialect,
+    readers::Readers,
+    row_ids::RowIds,
+    tx::{Db, SmallFile, read_error},
+    writer::Writer,
+};
 use crate::store::StoreError;
 
 /// How many prepared statements a connection keeps: all fixed ones in all shapes, and the usual built ones.
 const STATEMENT_CACHE: usize = 512;
 /// How long to wait for a free connection before the answer is "busy".
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a reading statement may take (S-IN-26).
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which database, and how to use it.
 #[derive(Clone, Debug)]
@@ -33,12 +47,15 @@ pub struct SqliteSettings {
     pub path: PathBuf,
     /// Connections that read; each keeps 8 MiB of pages.
     pub readers: u32,
+    /// What one reading statement may take.
+    pub statement_timeout: Duration,
 }
 
 impl SqliteSettings {
-    /// This file with the usual number of readers: as many as the benchmarks keep busy, little memory when idle.
+    /// This file with the usual number of readers (as many as the benchmarks keep busy, little memory when idle), and
+    /// 10 s for a reading statement (S-IN-26).
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 4 }
+        Self { path: path.into(), readers: 4, statement_timeout: STATEMENT_TIMEOUT }
     }
 }
 
@@ -58,7 +75,7 @@ pub struct PostgresSettings {
 impl PostgresSettings {
     /// This server with the usual numbers of connections, and 10 s for a reading statement (S-IN-26).
     pub fn new(url: SecretString) -> Self {
-        Self { url, writers: 16, readers: 16, statement_timeout: Duration::from_secs(10) }
+        Self { url, writers: 16, readers: 16, statement_timeout: STATEMENT_TIMEOUT }
     }
 }
 
@@ -68,11 +85,19 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached or opened.
     pub async fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
-        let (db, writer) = match settings {
-            StoreSettings::Sqlite(settings) => open_sqlite(settings).await?,
-            StoreSettings::Postgres(settings) => open_postgres(settings).await?,
+        let inner = match settings {
+            StoreSettings::Sqlite(settings) => {
+                let (db, writer) = open_sqlite(settings).await?;
+                let files = Arc::new(AuditFiles::beside(&settings.path));
+                let audit = AuditWriter::sqlite(Arc::clone(&files))?;
+                Inner { db, writer, row_ids: RowIds::default(), audit, audit_files: Some(files) }
+            }
+            StoreSettings::Postgres(settings) => {
+                let (db, writer, audit) = open_postgres(settings).await?;
+                Inner { db, writer, row_ids: RowIds::default(), audit, audit_files: None }
+            }
         };
-        Ok(Self { inner: Arc::new(Inner { db, writer, row_ids: RowIds::default() }) })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Brings the schema to this version; does nothing when it is there.
@@ -85,6 +110,10 @@ impl Store {
 
     /// Finishes what is being written and closes all connections.
     pub async fn close(&self) {
+        if let Some(files) = &self.inner.audit_files {
+            files.close().await;
+        }
+        self.inner.audit.close().await;
         self.inner.writer.close().await;
         self.inner.db.close().await;
     }
@@ -120,10 +149,9 @@ async fn open_sqlite(settings: &SqliteSettings) -> Result<(Db, Writer), StoreErr
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
     let writer = pool(1).connect_with(writing).await.map_err(failed)?;
-    let readers = pool(settings.readers.max(1))
-        .connect_with(sqlite_options(settings, 8 << 10).pragma("query_only", "ON"))
-        .await
-        .map_err(failed)?;
+    let reading = sqlite_options(settings, 8 << 10).pragma("query_only", "ON");
+    let readers =
+        Readers::open(&reading, &pool(1), settings.readers, settings.statement_timeout).await.map_err(failed)?;
     let checkpoints = pool(1)
         .connect_with(sqlite_options(settings, 64).synchronous(SqliteSynchronous::Full))
         .await
@@ -132,7 +160,29 @@ async fn open_sqlite(settings: &SqliteSettings) -> Result<(Db, Writer), StoreErr
     Ok((Db::Sqlite { writer, readers }, thread))
 }
 
-async fn open_postgres(settings: &PostgresSettings) -> Result<(Db, Writer), StoreError> {
+/// The file of used assertions: one connection that writes, whose commits are not flushed one by one.
+pub(super) async fn open_ledger(file: &Path) -> Result<SmallFile, StoreError> {
+    let failed = |error: sqlx::Error| read_error(Dialect::Sqlite, "open", &error);
+    let options = sqlite_options(&SqliteSettings::new(file), 2 << 10)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .pragma("wal_autocheckpoint", "1000");
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false);
+    let pool = pool.connect_with(options).await.map_err(failed)?;
+    sqlx::raw_sql(include_str!("../../../migrations/sqlite/0006_assertions.sql"))
+        .execute(&pool)
+        .await
+        .map_err(failed)?;
+    Ok(SmallFile(pool))
+}
+
+async fn open_postgres(settings: &PostgresSettings) -> Result<(Db, Writer, AuditWriter), StoreError> {
     let failed = |error: sqlx::Error| read_error(Dialect::Postgres, "open", &error);
     let options = settings
         .url
@@ -155,6 +205,6 @@ async fn open_postgres(settings: &PostgresSettings) -> Result<(Db, Writer), Stor
         options.clone().options([("statement_timeout", timeout.as_str()), ("default_transaction_read_only", "on")]);
     let writers = pool(settings.writers).connect_with(options).await.map_err(failed)?;
     let readers = pool(settings.readers).connect_with(reading).await.map_err(failed)?;
-    let writer = Writer::postgres(writers.clone());
-    Ok((Db::Postgres { writers, readers }, writer))
+    let (writer, audit) = (Writer::postgres(writers.clone()), AuditWriter::postgres(writers.clone()));
+    Ok((Db::Postgres { writers, readers }, writer, audit))
 }

@@ -2,7 +2,6 @@
 //!
 //! Source: ITI TF-2 §3.42.4.1.3, ITI TF-3 §4.1.6 (spec R-ASC-01 to R-ASC-25).
 
-mod confidentiality;
 mod insert;
 
 use std::collections::HashSet;
@@ -13,8 +12,8 @@ use crate::{
     store::StoreError,
 };
 
-pub use insert::RowKeys;
 pub(super) use insert::{ALL as INSERTS, AUTHOR_PERSON, CONFIDENTIALITY_CODE, EVENT_CODE, REFERENCE_ID};
+pub use insert::{Labels, RowKeys};
 
 statements! {
     ASSOCIATIONS_TO = "SELECT a.entry_uuid, a.association_type, a.source_uuid, a.target_uuid FROM association a \

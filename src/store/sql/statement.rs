@@ -40,6 +40,11 @@ impl Statement {
         (self.sql_of_shape(dialect, shape), ROW_SHAPES[shape])
     }
 
+    /// Whether so many rows go in one statement.
+    pub(crate) fn takes_at_once(&self, rows: usize) -> bool {
+        ROW_SHAPES.contains(&rows)
+    }
+
     /// The texts that can be asked of a database: one, or one for each number of rows.
     pub(super) fn texts(&'static self, dialect: Dialect) -> impl Iterator<Item = &'static str> {
         let shapes = if self.text.contains("{rows ") { ROW_SHAPES.len() } else { 1 };
@@ -66,10 +71,14 @@ pub(crate) use statements;
 /// Every statement of the store.
 pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
     [
+        super::assertions::ALL,
         super::claims::ALL,
+        super::consent::ALL,
+        super::consent::EVIDENCE,
         super::doctor::ALL,
         super::documents::ALL,
         super::jobs::ALL,
+        super::nodes::ALL,
         super::patients::ALL,
         super::registry::ALL,
         super::registry::INSERTS,
@@ -80,4 +89,5 @@ pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
     .into_iter()
     .flatten()
     .copied()
+    .chain(super::audit::all())
 }

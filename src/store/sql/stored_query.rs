@@ -10,7 +10,11 @@ mod get;
 mod objects;
 mod packed;
 
-use super::{Store, builder::SqlBuilder};
+use super::{
+    Store,
+    builder::SqlBuilder,
+    sight::{Sight, of_sight},
+};
 use crate::{
     model::{
         AvailabilityStatus, PatientId, StoredObject,
@@ -20,26 +24,30 @@ use crate::{
 };
 use filter::{of_codes, of_entries, of_patient, of_patterns, of_status, of_time};
 use objects::{Found, Patients};
-use packed::{Kind, Unpack, unpack_all};
+use packed::{Unpack, unpack_all};
 
 pub(super) use get::ALL;
+pub(super) use packed::Kind;
 
-/// How much of what is found is read.
+/// How much of what is found is read, and by whom.
 #[derive(Clone, Copy)]
-struct Reading {
+struct Reading<'a> {
     return_type: ReturnType,
     limit: usize,
+    sight: &'a Sight,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn select(self, name: &'static str, kind: Kind) -> SqlBuilder {
         SqlBuilder::new(name, &kind.select(self.return_type))
     }
 
-    /// Adds the limit: one row more than may be answered, less what was found already.
-    fn limited(self, mut q: SqlBuilder, found: &Found) -> SqlBuilder {
+    /// Adds what may be seen, then the limit: one row more than may be answered, less what was found already.
+    fn limited(self, mut q: SqlBuilder, kind: Kind, found: &Found) -> SqlBuilder {
+        of_sight(&mut q, kind, self.sight);
         let rows = self.limit.saturating_add(1).saturating_sub(found.len());
-        q.sql(" LIMIT ").value(i64::try_from(rows).unwrap_or(i64::MAX)).sql(") x");
+        // SQLite reads a bare parameter of LIMIT while it plans, and plans anew whenever it is bound: at every request.
+        q.sql(" LIMIT (").value(i64::try_from(rows).unwrap_or(i64::MAX)).sql(" + 0)) x");
         q
     }
 
@@ -53,7 +61,8 @@ impl Store {
     /// Associations, each kind in the order of registration (R-18-50, R-18-54).
     ///
     /// Reads at most one object more than `limit`, so a longer answer is known by its length (R-18-53). With
-    /// [`ReturnType::ObjectRef`] no bodies are read. An unknown or subsumed patient has no objects.
+    /// [`ReturnType::ObjectRef`] no bodies are read. An unknown or subsumed patient has no objects. What is not in
+    /// `sight` does not count, towards the limit either (S-CON-04).
     ///
     /// # Errors
     /// When the database does not answer.
@@ -62,8 +71,9 @@ impl Store {
         query: &StoredQuery,
         return_type: ReturnType,
         limit: usize,
+        sight: &Sight,
     ) -> Result<Vec<StoredObject>, StoreError> {
-        let reading = Reading { return_type, limit };
+        let reading = Reading { return_type, limit, sight };
         let mut found = Found::default();
         match query {
             StoredQuery::FindDocuments { patient_id, filter } => {
@@ -94,14 +104,14 @@ impl Store {
     }
 }
 
-fn find_entries(reading: Reading, patient: &PatientId, filter: &EntryFilter, found: &Found) -> SqlBuilder {
+fn find_entries(reading: Reading<'_>, patient: &PatientId, filter: &EntryFilter, found: &Found) -> SqlBuilder {
     let mut q = reading.select("FIND_DOCUMENTS", Kind::Entry);
     of_patient(&mut q, "d", patient);
     of_entries(&mut q, filter);
-    reading.limited(q, found)
+    reading.limited(q, Kind::Entry, found)
 }
 
-fn find_sets(reading: Reading, patient: &PatientId, query: &StoredQuery, found: &Found) -> SqlBuilder {
+fn find_sets(reading: Reading<'_>, patient: &PatientId, query: &StoredQuery, found: &Found) -> SqlBuilder {
     let mut q = reading.select("FIND_SUBMISSION_SETS", Kind::Set);
     of_patient(&mut q, "s", patient);
     if let StoredQuery::FindSubmissionSets { source_ids, submission_time, author_person, content_type_codes, .. } =
@@ -119,11 +129,11 @@ fn find_sets(reading: Reading, patient: &PatientId, query: &StoredQuery, found: 
             q.sql(")");
         }
     }
-    reading.limited(q, found)
+    reading.limited(q, Kind::Set, found)
 }
 
 fn find_folders(
-    reading: Reading,
+    reading: Reading<'_>,
     patient: &PatientId,
     status: &[AvailabilityStatus],
     query: &StoredQuery,
@@ -141,5 +151,5 @@ fn find_folders(
             q.sql(")");
         }
     }
-    reading.limited(q, found)
+    reading.limited(q, Kind::Folder, found)
 }

@@ -1,8 +1,12 @@
-//! What only the inside of the store can see: plans of statements, and a disk that is full.
+//! What only the inside of the store can see: plans of statements, a disk that is full, statements without end.
+
+use std::time::Duration;
 
 use futures_util::{FutureExt as _, future};
 
-use super::{SqliteSettings, Store, StoreSettings, Tx, dialect::Dialect, statement, tx::Db};
+use super::{
+    SqliteSettings, Store, StoreSettings, Tx, args::Args, builder::Built, dialect::Dialect, statement, tx::Db,
+};
 use crate::{model::PatientId, store::StoreError};
 
 fn run<T>(test: impl Future<Output = T>) -> T {
@@ -19,13 +23,21 @@ async fn store(folder: &tempfile::TempDir) -> (Store, sqlx::SqlitePool) {
 }
 
 /// These are for the doctor, for backups and for a database that is filled: they read everything.
-const READ_EVERYTHING: [&str; 5] =
-    ["ENTRY_WITHOUT_DOCUMENT", "BLOB_WITHOUT_DOCUMENT", "DOCUMENT_WITHOUT_BLOB", "HOLDS_NOTHING", "DOCUMENT_TOTALS"];
+const READ_EVERYTHING: [&str; 7] = [
+    "ENTRY_WITHOUT_DOCUMENT",
+    "BLOB_WITHOUT_DOCUMENT",
+    "DOCUMENT_WITHOUT_BLOB",
+    "HOLDS_NOTHING",
+    "DOCUMENT_TOTALS",
+    // What another access policy would change, asked by an operator.
+    "ENTRY_LABELS",
+    "COUNT_ASSERTION_MESSAGES",
+];
 
 /// Whatever a transaction asks is found by an index, however much there is.
 #[test]
 fn no_statement_of_a_transaction_walks_a_table_that_grows() {
-    const GROWING: [&str; 9] = [
+    const GROWING: [&str; 11] = [
         "patient",
         "claim",
         "document_entry",
@@ -35,6 +47,8 @@ fn no_statement_of_a_transaction_walks_a_table_that_grows() {
         "association",
         "blob",
         "repository_document",
+        "assertion_use",
+        "assertion_message",
     ];
     run(async {
         let folder = tempfile::tempdir().unwrap();
@@ -119,6 +133,74 @@ fn a_full_disk_fails_the_whole_batch_and_leaves_nothing() {
         let result: Result<(), StoreError> = store.write(|tx| async move { create(tx, "after").await }.boxed()).await;
         assert_eq!(result, Ok(()));
         assert_eq!(count(&writer).await, before + 1);
+        store.close().await;
+    });
+}
+
+/// A store whose only reading connection has this limit.
+async fn limited(folder: &tempfile::TempDir, statement_timeout: Duration) -> Store {
+    let path = folder.path().join("knoop.db");
+    let settings = SqliteSettings { readers: 1, statement_timeout, ..SqliteSettings::new(path) };
+    let store = Store::open(&StoreSettings::Sqlite(settings)).await.expect("the database opens");
+    store.migrate().await.expect("the schema is made");
+    store
+}
+
+/// Counts to `last`, or for ever.
+fn counting(last: Option<u32>) -> Built {
+    let end = last.map(|last| format!(" WHERE i < {last}")).unwrap_or_default();
+    let sql = format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n{end}) SELECT COUNT(*) FROM n");
+    Built { name: "COUNTING", sql: sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql)), args: Args(Vec::new()) }
+}
+
+type Counted = Result<Vec<(i64,)>, StoreError>;
+
+#[test]
+fn s_in_26_a_statement_without_end_is_ended_and_its_connection_goes_on() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let store = limited(&folder, Duration::from_millis(100)).await;
+        let ended = Err(StoreError::Busy { statement: "COUNTING", code: "9".to_owned() });
+        for _ in 0..3 {
+            let counted: Counted = store.inner.db.fetch_built(counting(None)).await;
+            assert_eq!(counted, ended);
+        }
+        assert_eq!(store.inner.db.fetch_built(counting(Some(10))).await, Ok(vec![(10_i64,)]));
+        // In a transaction the next statement has its own time.
+        let mut tx = store.read().await.unwrap();
+        let counted: Counted = tx.fetch_built(counting(None)).await;
+        assert_eq!(counted, ended);
+        assert_eq!(tx.fetch_built(counting(Some(10))).await, Ok(vec![(10_i64,)]));
+        drop(tx);
+        assert_eq!(store.connections(), 2, "nobody had to open another connection");
+        store.close().await;
+    });
+}
+
+#[test]
+fn s_in_26_work_on_the_whole_database_takes_its_time() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let store = limited(&folder, Duration::from_millis(1)).await;
+        // Long enough to be ended, as the same statement shows on the same connection.
+        let mut tx = store.read_at_leisure().await.unwrap();
+        assert_eq!(tx.fetch_built(counting(Some(1_000_000))).await, Ok(vec![(1_000_000_i64,)]));
+        drop(tx);
+        let counted: Counted = store.inner.db.fetch_built(counting(Some(1_000_000))).await;
+        assert!(matches!(counted, Err(StoreError::Busy { .. })), "{counted:?}");
+        store.close().await;
+    });
+}
+
+#[test]
+fn s_in_26_a_statement_that_nobody_waits_for_ends() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let store = limited(&folder, Duration::from_secs(3600)).await;
+        let abandoned = store.inner.db.fetch_built::<(i64,)>(counting(None));
+        assert!(tokio::time::timeout(Duration::from_millis(200), abandoned).await.is_err());
+        // The only connection is free again.
+        assert_eq!(store.inner.db.fetch_built(counting(Some(10))).await, Ok(vec![(10_i64,)]));
         store.close().await;
     });
 }

@@ -1,7 +1,6 @@
 //! Connections and transactions: the one file that knows that there are two drivers.
 //!
-//! Everything else in the store is plain code over [`Tx`]. Audit rows will be written by a method of `Tx`, inside the
-//! transaction of the action that they tell of; the writer seals them just before it commits.
+//! Everything else in the store is plain code over [`Tx`].
 
 use std::ops::{Deref, DerefMut};
 
@@ -14,9 +13,10 @@ use sqlx::{
 use super::{
     Statement,
     args::{Args, Value},
-    builder::Built,
+    builder::{Built, SqlBuilder},
     dialect::Dialect,
     doctor::Problem,
+    readers::{Place, Readers},
 };
 use crate::store::StoreError;
 
@@ -24,17 +24,19 @@ use crate::store::StoreError;
 pub(crate) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for T {}
 
-/// The pools of a store.
+/// The connections of a store. Those that read have a time limit for each statement and cannot write.
 pub(super) enum Db {
     /// One connection that writes, several that read.
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
-    /// Readers have a time limit for each statement and cannot write.
+    Sqlite { writer: SqlitePool, readers: Readers },
+    /// Connections that write and others that read.
     Postgres { writers: PgPool, readers: PgPool },
 }
 
 /// A transaction. Dropped without commit it is undone.
 pub struct Tx {
     connection: Connection,
+    /// Of a reading connection of SQLite. Stands after the connection, for it is given up after it.
+    place: Option<Place>,
     trouble: Option<StoreError>,
 }
 
@@ -63,6 +65,7 @@ impl DerefMut for ReadTx {
 /// Runs the same sqlx call on either arm and names the statement in its error.
 macro_rules! on {
     ($tx:expr, $name:expr, $connection:ident, $driver:ident, $args:ident => $call:expr) => {{
+        let _running = $tx.place.as_ref().and_then(Place::start);
         let (dialect, result) = match &mut $tx.connection {
             Connection::Sqlite(tx) => {
                 type $driver = Sqlite;
@@ -81,11 +84,20 @@ macro_rules! on {
     }};
 }
 
+impl ReadTx {
+    /// A snapshot of another file than the database's own; its statements have no time limit.
+    pub(super) async fn begin_sqlite(readers: &SqlitePool) -> Result<Self, StoreError> {
+        let begun = readers.begin_with("BEGIN").await;
+        let tx = begun.map_err(|error| read_error(Dialect::Sqlite, "BEGIN", &error))?;
+        Ok(Self(Tx { connection: Connection::Sqlite(tx), place: None, trouble: None }))
+    }
+}
+
 impl Tx {
     pub(super) async fn begin_sqlite(writer: &SqlitePool) -> Result<Self, StoreError> {
         let begun = writer.begin_with("BEGIN IMMEDIATE").await;
         let tx = begun.map_err(|error| read_error(Dialect::Sqlite, "BEGIN", &error))?;
-        Ok(Self { connection: Connection::Sqlite(tx), trouble: None })
+        Ok(Self { connection: Connection::Sqlite(tx), place: None, trouble: None })
     }
 
     /// Throws the writing connection away. After an error that made SQLite end the transaction by itself the driver
@@ -98,9 +110,8 @@ impl Tx {
     }
 
     pub(super) async fn begin_postgres(writers: &PgPool) -> Result<Self, StoreError> {
-        let begun = writers.begin().await;
-        let tx = begun.map_err(|error| read_error(Dialect::Postgres, "BEGIN", &error))?;
-        Ok(Self { connection: Connection::Postgres(tx), trouble: None })
+        let tx = begin_on_live(writers, "BEGIN").await?;
+        Ok(Self { connection: Connection::Postgres(tx), place: None, trouble: None })
     }
 
     pub(super) fn dialect(&self) -> Dialect {
@@ -162,6 +173,12 @@ impl Tx {
         self.fetch_text(built.name, built.sql, built.args).await
     }
 
+    /// All rows of a statement that was put together for either database.
+    pub(super) async fn fetch_search<R: Row>(&mut self, sql: SqlBuilder) -> Result<Vec<R>, StoreError> {
+        let built = sql.build(self.dialect())?;
+        self.fetch_built(built).await
+    }
+
     async fn fetch_text<R: Row>(&mut self, name: &'static str, sql: SqlStr, a: Args) -> Result<Vec<R>, StoreError> {
         on!(self, name, connection, Driver, a =>
             sqlx::query_as_with::<Driver, R, _>(sql, a).fetch_all(connection).await)
@@ -175,6 +192,7 @@ impl Tx {
     /// Prepares a statement without running it.
     pub(super) async fn prepare(&mut self, name: &'static str, sql: &'static str) -> Result<(), StoreError> {
         let sql = sql.into_sql_str();
+        let _running = self.place.as_ref().and_then(Place::start);
         let prepared = match &mut self.connection {
             Connection::Sqlite(tx) => tx.prepare(sql).await.map(drop),
             Connection::Postgres(tx) => tx.prepare(sql).await.map(drop),
@@ -210,6 +228,56 @@ impl Tx {
     }
 }
 
+/// Connections on which one statement is a transaction by itself.
+pub(super) enum Alone {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl Alone {
+    /// Inserts so many rows, a number for which the statement has a text of its own; they are committed with it.
+    pub(super) async fn insert(&self, s: &'static Statement, rows: usize, a: Args) -> Result<(), StoreError> {
+        let done = match self {
+            Self::Sqlite(pool) => {
+                let (sql, _) = s.sql_of_rows(Dialect::Sqlite, rows);
+                sqlx::query_with::<Sqlite, _>(sql, sqlite_args(a)).execute(pool).await.map(drop)
+            }
+            Self::Postgres(pool) => {
+                let (sql, _) = s.sql_of_rows(Dialect::Postgres, rows);
+                sqlx::query_with::<Postgres, _>(sql, postgres_args(a)?).execute(pool).await.map(drop)
+            }
+        };
+        let dialect = match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        };
+        done.map_err(|error| read_error(dialect, s.name(), &error))
+    }
+}
+
+/// Statements on the one connection of a small SQLite file, each a transaction by itself.
+pub(super) struct SmallFile(pub(super) SqlitePool);
+
+impl SmallFile {
+    /// Changes rows and tells how many.
+    pub(super) async fn execute(&self, s: &'static Statement, a: Args) -> Result<u64, StoreError> {
+        let query = sqlx::query_with::<Sqlite, _>(s.sql(Dialect::Sqlite), sqlite_args(a));
+        let done = query.execute(&self.0).await.map_err(|error| read_error(Dialect::Sqlite, s.name(), &error))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Closes the file.
+    pub(super) async fn close(&self) {
+        self.0.close().await;
+    }
+
+    /// The first row, if there is one.
+    pub(super) async fn fetch_optional<R: Row>(&self, s: &'static Statement, a: Args) -> Result<Option<R>, StoreError> {
+        let query = sqlx::query_as_with::<Sqlite, R, _>(s.sql(Dialect::Sqlite), sqlite_args(a));
+        query.fetch_optional(&self.0).await.map_err(|error| read_error(Dialect::Sqlite, s.name(), &error))
+    }
+}
+
 impl Db {
     pub(super) fn dialect(&self) -> Dialect {
         match self {
@@ -227,38 +295,46 @@ impl Db {
 
     /// A snapshot.
     pub(super) async fn read(&self) -> Result<ReadTx, StoreError> {
-        let connection = match self {
-            Self::Sqlite { readers, .. } => Connection::Sqlite(
-                readers.begin_with("BEGIN").await.map_err(|e| read_error(Dialect::Sqlite, "BEGIN", &e))?,
-            ),
-            Self::Postgres { readers, .. } => Connection::Postgres(
-                readers
-                    .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await
-                    .map_err(|e| read_error(Dialect::Postgres, "BEGIN", &e))?,
-            ),
+        let (connection, place) = match self {
+            Self::Sqlite { readers, .. } => {
+                let (place, tx) = readers.begin().await.map_err(|e| read_error(Dialect::Sqlite, "BEGIN", &e))?;
+                (Connection::Sqlite(tx), Some(place))
+            }
+            Self::Postgres { readers, .. } => {
+                let begun = begin_on_live(readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
+                (Connection::Postgres(begun?), None)
+            }
         };
-        Ok(ReadTx(Tx { connection, trouble: None }))
+        Ok(ReadTx(Tx { connection, place, trouble: None }))
     }
 
     /// One statement that reads, without a transaction around it: it sees one state anyhow.
     pub(super) async fn fetch_built<R: Row>(&self, built: Built) -> Result<Vec<R>, StoreError> {
         let Built { name, sql, args } = built;
         match self {
-            Self::Sqlite { readers, .. } => sqlx::query_as_with::<Sqlite, R, _>(sql, sqlite_args(args))
-                .fetch_all(readers)
-                .await
-                .map_err(|e| read_error(Dialect::Sqlite, name, &e)),
-            Self::Postgres { readers, .. } => sqlx::query_as_with::<Postgres, R, _>(sql, postgres_args(args)?)
-                .fetch_all(readers)
-                .await
-                .map_err(|e| read_error(Dialect::Postgres, name, &e)),
+            Self::Sqlite { readers, .. } => {
+                let failed = |error| read_error(Dialect::Sqlite, name, &error);
+                let (place, mut connection) = readers.acquire().await.map_err(failed)?;
+                let _running = place.start();
+                let query = sqlx::query_as_with::<Sqlite, R, _>(sql, sqlite_args(args));
+                query.fetch_all(&mut *connection).await.map_err(failed)
+            }
+            Self::Postgres { readers, .. } => {
+                let query = sqlx::query_as_with::<Postgres, R, _>(sql.clone(), postgres_args(args.clone())?);
+                match query.fetch_all(readers).await {
+                    Err(error) if is_lost(&error) => self.read().await?.fetch_text(name, sql, args).await,
+                    found => found.map_err(|e| read_error(Dialect::Postgres, name, &e)),
+                }
+            }
         }
     }
 
     /// A snapshot for work on the whole database, which may take as long as it takes.
     pub(super) async fn read_at_leisure(&self) -> Result<ReadTx, StoreError> {
         let mut tx = self.read().await?;
+        if let Some(place) = &mut tx.0.place {
+            place.take_your_time();
+        }
         if let Connection::Postgres(connection) = &mut tx.connection {
             sqlx::query("SET LOCAL statement_timeout = 0")
                 .execute(&mut **connection)
@@ -280,8 +356,11 @@ impl Db {
     /// What the database finds wrong with its own files; PostgreSQL has tools of its own for that.
     pub(super) async fn file_problems(&self) -> Result<Vec<Problem>, StoreError> {
         let Self::Sqlite { readers, .. } = self else { return Ok(Vec::new()) };
-        let rows: Result<Vec<(String,)>, _> = sqlx::query_as("PRAGMA integrity_check").fetch_all(readers).await;
-        let rows = rows.map_err(|error| read_error(Dialect::Sqlite, "integrity_check", &error))?;
+        let failed = |error| read_error(Dialect::Sqlite, "integrity_check", &error);
+        let (mut place, mut connection) = readers.acquire().await.map_err(failed)?;
+        place.take_your_time();
+        let rows = sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut *connection).await;
+        let rows: Vec<(String,)> = rows.map_err(failed)?;
         let wrong = rows.iter().filter(|(text,)| text != "ok").count();
         let what = "faults in the database file".to_owned();
         Ok((wrong > 0).then_some(Problem { what, count: wrong as u64 }).into_iter().collect())
@@ -356,6 +435,29 @@ fn postgres_args(args: Args) -> Result<PgArguments, StoreError> {
         .map_err(|_| StoreError::Other { statement: "arguments", code: "too long".to_owned() })?;
     }
     Ok(out)
+}
+
+/// Begins on the first connection of the pool that lives. Those that the server closed while they were idle, or that belonged
+/// to a thread which has ended, show it here, where trying the next one loses nothing.
+async fn begin_on_live(pool: &PgPool, begin: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let mut tries = pool.size();
+    loop {
+        match pool.begin_with(begin).await {
+            Err(error) if is_lost(&error) && tries > 0 => tries -= 1,
+            begun => return begun.map_err(|error| read_error(Dialect::Postgres, "BEGIN", &error)),
+        }
+    }
+}
+
+/// Whether the connection is gone: the network, or the server said that it ends it (classes 08 and 57P of SQLSTATE).
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
+        }
+        _ => false,
+    }
 }
 
 /// Reduces an error of sqlx, whose text may hold values, to what kind of trouble it is.

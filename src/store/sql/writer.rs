@@ -47,7 +47,9 @@ pub struct Weight {
 
 pub(super) enum Writer {
     Sqlite(SqliteWriter),
-    Postgres(PgPool),
+    /// Its connections belong to the runtime that opened the store: those of a server's workers end while it stops, and what
+    /// is written then must not meet a connection of theirs.
+    Postgres(PgPool, tokio::runtime::Handle),
 }
 
 pub(super) struct SqliteWriter {
@@ -139,7 +141,7 @@ impl Writer {
     }
 
     pub(super) fn postgres(pool: PgPool) -> Self {
-        Self::Postgres(pool)
+        Self::Postgres(pool, tokio::runtime::Handle::current())
     }
 
     /// Hands work over and waits for its commit.
@@ -158,8 +160,8 @@ impl Writer {
                 let queue = queue.ok_or_else(closed)?;
                 queue.send(Box::new(item)).await.map_err(|_| closed())?;
             }
-            Self::Postgres(pool) => {
-                tokio::spawn(write_on_postgres(pool.clone(), Box::new(item)));
+            Self::Postgres(pool, runtime) => {
+                runtime.spawn(write_on_postgres(pool.clone(), Box::new(item)));
             }
         }
         answer.await.unwrap_or_else(|_| Err(closed().into()))

@@ -4,7 +4,7 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use super::structure::Draft;
+use super::{shape, structure::Draft};
 use crate::{
     model::{
         Code, CodeValue, HomeCommunityId, PatientId, PatientIdError, nfc,
@@ -13,7 +13,7 @@ use crate::{
     },
     validate::{
         Rules, Tolerance,
-        report::{Report, shown},
+        report::{Report, one_of, shown},
     },
 };
 
@@ -34,7 +34,8 @@ impl<'a> Attributes<'a> {
         let mut attributes = Self { object: &draft.object, label: &draft.label, rules, report };
         attributes.check_lengths();
         if draft.object.name_elements > 1 {
-            attributes.refuse("R-META-27", "more than one Name element");
+            let names = draft.object.name_elements;
+            attributes.refuse("R-META-27", format_args!("title has {names} Name elements, one is allowed"));
         }
         attributes
     }
@@ -63,7 +64,10 @@ impl<'a> Attributes<'a> {
             }
         }
         for identifier in &object.external_identifiers {
-            self.check_length("the value of an ExternalIdentifier", &identifier.value);
+            // R-META-31 holds the length of this one.
+            if &*identifier.identification_scheme != v::DE_UNIQUE_ID {
+                self.check_length(shape::identifier_name(&identifier.identification_scheme), &identifier.value);
+            }
         }
     }
 
@@ -77,8 +81,11 @@ impl<'a> Attributes<'a> {
     }
 
     fn check_length(&mut self, attribute: &str, value: &str) {
-        if value.len() > LONG_NAME && value.chars().count() > LONG_NAME {
-            self.refuse_value("R-META-10", attribute, value, format_args!("more than {LONG_NAME} characters"));
+        // No text has more characters than octets.
+        let length = if value.len() > LONG_NAME { value.chars().count() } else { 0 };
+        if length > LONG_NAME {
+            let expected = format_args!("{length} characters, at most {LONG_NAME} are allowed");
+            self.refuse_value("R-META-10", attribute, value, expected);
         }
     }
 
@@ -233,8 +240,12 @@ impl<'a> Attributes<'a> {
                 return None;
             }
         };
-        if self.rules.value_sets.get(attribute).is_some_and(|allowed| !allowed.contains(&value)) {
-            self.refuse_value("R-42-18", attribute, &value.to_string(), "not in the value set of this registry");
+        if let Some(allowed) = self.rules.value_sets.get(attribute)
+            && !allowed.contains(&value)
+        {
+            let allowed = one_of(allowed.iter().map(ToString::to_string));
+            let expected = format_args!("not in the value set of this registry; {allowed}");
+            self.refuse_value("R-42-18", attribute, &value.to_string(), expected);
         }
         Some(Code { value, display_name: display_name?.into() })
     }

@@ -8,7 +8,10 @@ use crate::{
         Body, DocumentAvailability, DocumentEntry, DocumentEntryType, DocumentUniqueId, Dtm, EntryUuid, LanguageTag,
         MediaType, ReferenceId, Sha1Hash, SourcePatientInfo, Xcn, nfc, rim::RimKind, vocabulary as v,
     },
-    validate::{Rules, Tolerance, report::Report},
+    validate::{
+        Rules, Tolerance,
+        report::{Report, one_of},
+    },
 };
 
 /// Longest title of a DocumentEntry (R-META-27).
@@ -126,22 +129,26 @@ fn media_type(it: &mut Attributes<'_>) -> Option<MediaType> {
     let media_type: MediaType = it.parse("R-META-25", "mimeType", text)?;
     let allowed = &it.rules.media_types;
     if !allowed.is_empty() && !allowed.contains(&*media_type.essence()) {
-        it.refuse_value("R-42-18", "mimeType", text, "not in the list of this registry");
+        let allowed = one_of(allowed.iter().map(ToString::to_string));
+        it.refuse_value("R-42-18", "mimeType", text, format_args!("not in the list of this registry; {allowed}"));
     }
     Some(media_type)
 }
 
 fn check_uri(it: &mut Attributes<'_>) {
-    let is_numbered = it.values(v::SLOT_URI).any(|value| {
+    let numbered = it.values(v::SLOT_URI).find(|value| {
         let digits = value.split_once('|').map(|(number, _)| number).unwrap_or_default();
         !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
     });
-    if is_numbered && it.rules.numbered_uri {
-        it.report.tolerate(Tolerance::NumberedUri);
-    } else if is_numbered {
-        it.refuse("R-META-26", "URI is in numbered parts (1|…), which is obsolete; write one value");
-    } else {
-        it.optional(v::SLOT_URI);
+    match numbered {
+        Some(_) if it.rules.numbered_uri => it.report.tolerate(Tolerance::NumberedUri),
+        Some(part) => {
+            let expected = "numbered parts (1|…) are obsolete; write the whole URI as one value";
+            it.refuse_value("R-META-26", v::SLOT_URI, part, expected);
+        }
+        None => {
+            it.optional(v::SLOT_URI);
+        }
     }
 }
 

@@ -100,6 +100,12 @@ pub(super) const ASSOCIATION: Shape = Shape {
     limited_metadata: None,
 };
 
+/// The attribute that an external identifier is, by its scheme.
+pub(super) fn identifier_name(scheme: &str) -> &'static str {
+    let known = [&DOCUMENT_ENTRY, &SUBMISSION_SET, &FOLDER].into_iter().flat_map(|shape| shape.identifiers);
+    known.into_iter().find(|(known, _)| *known == scheme).map_or("ExternalIdentifier", |(_, name)| name)
+}
+
 impl Shape {
     /// Checks what an object is made of, and drops extra metadata that are not to be kept.
     pub(super) fn check(

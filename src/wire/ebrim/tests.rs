@@ -1,3 +1,5 @@
+mod nesting;
+
 use proptest::prelude::*;
 
 use super::{body, samples, *};

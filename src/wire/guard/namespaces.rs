@@ -57,6 +57,18 @@ namespaces! {
     Xml = "http://www.w3.org/XML/1998/namespace",
     /// WS-Security.
     Wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd",
+    /// WS-Security utilities.
+    Wsu = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd",
+    /// SAML 2.0 assertions.
+    Saml2 = "urn:oasis:names:tc:SAML:2.0:assertion",
+    /// SAML 1.0 and 1.1 assertions, to be refused.
+    Saml1 = "urn:oasis:names:tc:SAML:1.0:assertion",
+    /// XML signatures.
+    Ds = "http://www.w3.org/2000/09/xmldsig#",
+    /// Exclusive canonicalisation.
+    ExcC14n = "http://www.w3.org/2001/10/xml-exc-c14n#",
+    /// HL7 v3.
+    Hl7 = "urn:hl7-org:v3",
 }
 
 const XMLNS_URI: &str = "http://www.w3.org/2000/xmlns/";

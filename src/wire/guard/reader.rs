@@ -1,11 +1,11 @@
 //! The pull reader.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use quick_xml::events::Event as Token;
 
 use super::{
-    Element, XmlError, XmlLimits,
+    Element, Watch, XmlError, XmlLimits,
     attributes::read_tag,
     element::Attribute,
     namespaces::Bindings,
@@ -37,6 +37,8 @@ pub struct XmlReader<'a> {
     state: State,
     end_pending: bool,
     failed: Option<XmlError>,
+    tag: Range<usize>,
+    watch: Option<Box<Watch>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,12 +70,49 @@ impl<'a> XmlReader<'a> {
             state: State::Fresh,
             end_pending: false,
             failed: None,
+            tag: 0..0,
+            watch: None,
         }
     }
 
     /// How many octets of the text have been read.
     pub fn position(&self) -> usize {
         usize::try_from(self.tokens.buffer_position()).unwrap_or(usize::MAX)
+    }
+
+    /// Where the start tag that was read last begins, in octets of the text.
+    pub const fn element_start(&self) -> usize {
+        self.tag.start
+    }
+
+    /// Where the start tag that was read last stands, from its `<` to behind its `>`.
+    pub fn tag(&self) -> Range<usize> {
+        self.tag.clone()
+    }
+
+    /// The text exactly as it came, from an offset up to where it has been read.
+    pub fn since(&self, start: usize) -> &'a str {
+        self.slice(start..self.position())
+    }
+
+    /// The text as it was received between two positions.
+    pub fn slice(&self, range: Range<usize>) -> &'a str {
+        self.text.get(range).unwrap_or_default()
+    }
+
+    /// From here on `watch` sees every start tag.
+    pub fn watch_with(&mut self, watch: Watch) {
+        self.watch = Some(Box::new(watch));
+    }
+
+    /// Who watches.
+    pub fn watch(&mut self) -> Option<&mut Watch> {
+        self.watch.as_deref_mut()
+    }
+
+    /// Ends the watching.
+    pub fn take_watch(&mut self) -> Option<Watch> {
+        self.watch.take().map(|watch| *watch)
     }
 
     /// The next event. Comments, processing instructions and text of white space alone are passed over.
@@ -216,9 +255,15 @@ impl<'a> XmlReader<'a> {
         // The token owns no lifetime of its own, so its text is taken from the input.
         let end = self.position().saturating_sub(closing_len);
         let tag = end.checked_sub(tag_len).and_then(|start| self.text.get(start..end)).unwrap_or_default();
+        self.tag = end.saturating_sub(tag_len + 1)..self.position();
         let spare = std::mem::take(&mut self.spare);
         match read_tag(tag, spare, &mut self.bindings, self.depth, &self.limits) {
-            Ok(element) => Ok(Event::Start(element)),
+            Ok(element) => {
+                if let Some(watch) = &mut self.watch {
+                    watch.see(&element);
+                }
+                Ok(Event::Start(element))
+            }
             Err(XmlError::Malformed { problem, .. }) => Err(self.malformed(problem)),
             Err(error) => Err(error),
         }

@@ -1,5 +1,6 @@
 //! Faults: what is told when an envelope could not be understood.
 
+use super::{WSSE, WSU};
 use crate::wire::{guard::XmlError, mime::MimeError};
 
 /// Name of an element as (namespace, local name).
@@ -9,6 +10,66 @@ pub struct QualifiedName {
     pub namespace: Box<str>,
     /// Local name.
     pub local: Box<str>,
+}
+
+/// A fault of WS-Security: its QName and fixed text say all that a sender is told. Source: WS-Security 1.1 §12; spec
+/// security §3.5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecurityFault {
+    /// Not a SAML 2.0 assertion, or an encrypted one.
+    UnsupportedSecurityToken,
+    /// An algorithm or transform that is not on the list.
+    UnsupportedAlgorithm,
+    /// The structure of the header, or its absence where it is required.
+    InvalidSecurity,
+    /// The token.
+    InvalidSecurityToken,
+    /// The token is in order and does not give what is asked.
+    FailedAuthentication,
+    /// The signature.
+    FailedCheck,
+    /// A reference that leads nowhere.
+    SecurityTokenUnavailable,
+    /// A time that is over.
+    MessageExpired,
+}
+
+impl SecurityFault {
+    /// Local name of the subcode.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnsupportedSecurityToken => "UnsupportedSecurityToken",
+            Self::UnsupportedAlgorithm => "UnsupportedAlgorithm",
+            Self::InvalidSecurity => "InvalidSecurity",
+            Self::InvalidSecurityToken => "InvalidSecurityToken",
+            Self::FailedAuthentication => "FailedAuthentication",
+            Self::FailedCheck => "FailedCheck",
+            Self::SecurityTokenUnavailable => "SecurityTokenUnavailable",
+            Self::MessageExpired => "MessageExpired",
+        }
+    }
+
+    /// The fixed text.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::UnsupportedSecurityToken => "An unsupported token was provided",
+            Self::UnsupportedAlgorithm => "An unsupported signature algorithm was used",
+            Self::InvalidSecurity => "An error was discovered processing the security header",
+            Self::InvalidSecurityToken => "An invalid security token was provided",
+            Self::FailedAuthentication => "The security token could not be authenticated or authorized",
+            Self::FailedCheck => "The signature was invalid",
+            Self::SecurityTokenUnavailable => "Referenced security token could not be retrieved",
+            Self::MessageExpired => "The message has expired",
+        }
+    }
+
+    /// Prefix and namespace of the subcode.
+    pub(super) fn namespace(self) -> (&'static str, &'static str) {
+        match self {
+            Self::MessageExpired => ("wsu", WSU),
+            _ => ("wsse", WSSE),
+        }
+    }
 }
 
 /// A problem of the envelope. Problems of the content are RegistryErrors instead (spec §1.5).
@@ -67,16 +128,31 @@ pub enum Fault {
     /// MTOM where plain SOAP is wanted, or the other way round (R-SOAP-06 with `strict_encoding`).
     #[error("this transaction wants {0}")]
     Encoding(&'static str),
+    /// The node lacks the role for the transaction (S-TLS-17).
+    #[error("this node may not call {transaction}")]
+    NotAllowed {
+        /// `ITI-42`
+        transaction: &'static str,
+    },
     /// A broken xop:Include (R-SOAP-04, R-SOAP-05).
     #[error("{0}")]
     Include(&'static str),
+    /// The user assertion, or its absence.
+    #[error("{}", .0.text())]
+    Security(SecurityFault),
     /// No answer could be built; the text names the incident in the log (R-SOAP-16).
     #[error("internal error, incident {0}")]
     Internal(Box<str>),
 }
 
-/// Names of the addressing part of a fault: subcode, subsubcode.
-pub(super) type Subcode = (&'static str, Option<&'static str>);
+/// What a fault says beyond its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subcode {
+    /// Of WS-Addressing: subcode, subsubcode.
+    Addressing(&'static str, Option<&'static str>),
+    /// Of WS-Security. Source: WSS SOAP Message Security 1.1 §12.
+    Security(SecurityFault),
+}
 
 impl Fault {
     /// Local name of the SOAP fault code.
@@ -95,19 +171,24 @@ impl Fault {
             | Self::ActionNotSupported { .. }
             | Self::BodyMismatch { .. }
             | Self::Encoding(_)
-            | Self::Include(_) => "Sender",
+            | Self::NotAllowed { .. }
+            | Self::Include(_)
+            | Self::Security(_) => "Sender",
         }
     }
 
-    /// The fault code of WS-Addressing, if it is one of its faults.
+    /// The code below the fault code, if it is a fault of WS-Addressing or WS-Security.
     pub(super) fn subcode(&self) -> Option<Subcode> {
+        let addressing = |subcode, subsubcode| Some(Subcode::Addressing(subcode, subsubcode));
         match self {
-            Self::HeaderRequired(_) => Some(("MessageAddressingHeaderRequired", None)),
-            Self::InvalidCardinality(_) => Some(("InvalidAddressingHeader", Some("InvalidCardinality"))),
+            Self::HeaderRequired(_) => addressing("MessageAddressingHeaderRequired", None),
+            Self::InvalidCardinality(_) => addressing("InvalidAddressingHeader", Some("InvalidCardinality")),
             Self::OnlyAnonymousAddressSupported(_) => {
-                Some(("InvalidAddressingHeader", Some("OnlyAnonymousAddressSupported")))
+                addressing("InvalidAddressingHeader", Some("OnlyAnonymousAddressSupported"))
             }
-            Self::ActionNotSupported { .. } => Some(("ActionNotSupported", None)),
+            Self::ActionNotSupported { .. } => addressing("ActionNotSupported", None),
+            Self::NotAllowed { .. } => Some(Subcode::Security(SecurityFault::FailedAuthentication)),
+            Self::Security(fault) => Some(Subcode::Security(*fault)),
             _ => None,
         }
     }
@@ -115,15 +196,18 @@ impl Fault {
     /// The most specific code, for counting and for the list of refusals.
     pub fn name(&self) -> &'static str {
         match self.subcode() {
-            Some((_, Some(subsubcode))) => subsubcode,
-            Some((subcode, None)) => subcode,
+            Some(Subcode::Addressing(_, Some(subcode)) | Subcode::Addressing(subcode, None)) => subcode,
+            Some(Subcode::Security(fault)) => fault.name(),
             None => self.code(),
         }
     }
 
     /// wsa:Action of the fault message (R-SOAP-17).
     pub fn action(&self) -> &'static str {
-        if self.subcode().is_some() { super::ADDRESSING_FAULT_ACTION } else { super::SOAP_FAULT_ACTION }
+        match self.subcode() {
+            Some(Subcode::Addressing(..)) => super::ADDRESSING_FAULT_ACTION,
+            Some(Subcode::Security(_)) | None => super::SOAP_FAULT_ACTION,
+        }
     }
 
     /// HTTP status (spec §1.5).

@@ -1,6 +1,11 @@
 //! The way from the start of a message to the element in its body.
 
-use crate::wire::guard::{Element, Event, Ns, XmlReader};
+use std::sync::Arc;
+
+use crate::wire::{
+    guard::{Element, Event, Ns, XmlReader},
+    saml::SecurityHeader,
+};
 
 use super::{Address, Fault, QualifiedName, fault::shortened, reference_parameters};
 
@@ -30,6 +35,8 @@ pub struct Header {
     pub relates_to: Option<Box<str>>,
     /// wsa:ReferenceParameters of ReplyTo as XML to echo, mostly empty.
     pub reference_parameters: Box<str>,
+    /// wsse:Security meant for us, where it is processed. The reader goes on counting what concerns it.
+    pub security: Option<Arc<SecurityHeader>>,
 }
 
 /// A fault, with what is known of the message that it answers.
@@ -49,8 +56,17 @@ pub struct Rejected {
 /// Everything that R-SOAP-09, R-SOAP-12 to R-SOAP-14 and S-IN-15 refuse.
 pub fn read_header(reader: &mut XmlReader<'_>, rules: HeaderRules) -> Result<Header, Rejected> {
     let mut blocks = Blocks::default();
+    if rules.security_understood {
+        reader.watch_with(SecurityHeader::watch());
+    }
     match blocks.read(reader, rules).and_then(|()| blocks.judge(rules)) {
-        Ok(()) => Ok(blocks.into_header()),
+        Ok(()) => {
+            if blocks.security.is_none() {
+                // Nothing to protect: the body is read as fast as ever.
+                reader.take_watch();
+            }
+            Ok(blocks.into_header())
+        }
         Err(fault) => Err(Rejected {
             fault,
             relates_to: blocks.message_id.filter(|id| !id.is_empty()),
@@ -97,6 +113,7 @@ struct Blocks {
     reference_parameters: Box<str>,
     repeated: Option<&'static str>,
     not_understood: Vec<QualifiedName>,
+    security: Option<SecurityHeader>,
 }
 
 impl Blocks {
@@ -106,14 +123,16 @@ impl Blocks {
             Event::Start(root) if root.local() == "Envelope" => return Err(Fault::VersionMismatch),
             _ => return Err(Fault::Envelope("the message is not a SOAP envelope")),
         }
+        let envelope = reader.slice(reader.tag());
         match reader.next()? {
             Event::Start(element) if element.is(Ns::Soap12, "Body") => return Ok(()),
             Event::Start(element) if element.is(Ns::Soap12, "Header") => {}
             _ => return Err(Fault::Envelope("the envelope does not begin with Header or Body")),
         }
+        let outer = [envelope, reader.slice(reader.tag())];
         loop {
             match reader.next()? {
-                Event::Start(block) => self.block(&block, reader, rules)?,
+                Event::Start(block) => self.block(&block, reader, outer, rules)?,
                 Event::End => break,
                 _ => return Err(Fault::Envelope("the header holds text")),
             }
@@ -124,7 +143,13 @@ impl Blocks {
         }
     }
 
-    fn block(&mut self, block: &Element<'_>, reader: &mut XmlReader<'_>, rules: HeaderRules) -> Result<(), Fault> {
+    fn block<'a>(
+        &mut self,
+        block: &Element<'_>,
+        reader: &mut XmlReader<'a>,
+        outer: [&'a str; 2],
+        rules: HeaderRules,
+    ) -> Result<(), Fault> {
         if !is_for_us(block) {
             return Ok(reader.skip_element()?);
         }
@@ -153,11 +178,14 @@ impl Blocks {
                 return Ok(());
             }
             (Ns::Wsa, "From") => return Ok(reader.skip_element()?),
-            (Ns::Wsse, "Security") if rules.security_understood => return Ok(reader.skip_element()?),
+            (Ns::Wsse, "Security") if rules.security_understood => {
+                return Ok(self.security.get_or_insert_default().read(reader, outer)?);
+            }
             _ => {
                 if must_understand(block) {
                     let namespace = block.namespace_uri().unwrap_or_default();
-                    let name = QualifiedName { namespace: shortened(namespace), local: shortened(block.local()) };
+                    // Whole, or the sender could not tell which of its headers it is.
+                    let name = QualifiedName { namespace: namespace.into(), local: block.local().into() };
                     if !self.not_understood.contains(&name) {
                         self.not_understood.push(name);
                     }
@@ -202,6 +230,7 @@ impl Blocks {
             fault_to: self.fault_to,
             relates_to: self.relates_to,
             reference_parameters: self.reference_parameters,
+            security: self.security.map(Arc::new),
         }
     }
 }

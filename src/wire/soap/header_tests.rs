@@ -163,6 +163,7 @@ fn r_soap_17_faults_are_read_by_our_own_client() {
         (Fault::ActionNotSupported { action: "urn:<odd>".into(), taken: "urn:x".into() }, "ActionNotSupported"),
         (Fault::OnlyAnonymousAddressSupported("ReplyTo"), "OnlyAnonymousAddressSupported"),
         (Fault::MustUnderstand(vec![]), "MustUnderstand"),
+        (Fault::NotAllowed { transaction: "ITI-42" }, "FailedAuthentication"),
         (Fault::Envelope("x"), "Sender"),
         (Fault::Internal("i-1".into()), "Receiver"),
     ];
@@ -179,6 +180,23 @@ fn r_soap_17_faults_are_read_by_our_own_client() {
         }
         assert!(text.contains(fault.action()) && text.contains("<wsa:RelatesTo>a&amp;b</wsa:RelatesTo>"));
     }
+}
+
+#[test]
+fn s_tls_17_a_transaction_without_role_is_a_fault_of_ws_security() {
+    let fault = Fault::NotAllowed { transaction: "ITI-42" };
+    let mut out = Vec::new();
+    let header = ReplyHeader { action: "", message_id: "m", relates_to: None, reference_parameters: "" };
+    write_fault(&mut out, &fault, &header);
+    let text = String::from_utf8(out).expect("UTF-8");
+    let tree = roxmltree::Document::parse(&text).expect("well-formed");
+    let subcode = tree.descendants().find(|n| n.tag_name().name() == "Subcode").expect("a subcode");
+    let value = subcode.first_element_child().expect("a value");
+    let (prefix, local) = value.text().and_then(|text| text.split_once(':')).expect("a name");
+    let wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+    assert_eq!((value.lookup_namespace_uri(Some(prefix)), local), (Some(wsse), "FailedAuthentication"));
+    assert_eq!((fault.http_status(), fault.code()), (400, "Sender"));
+    assert_eq!(fault.action(), "http://www.w3.org/2005/08/addressing/soap/fault");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Fault, SOAP12, WSA};
+use super::{Fault, SOAP12, WSA, WSSE, fault::Subcode};
 
 /// Header of an answer (spec §1.4).
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,8 @@ pub struct RequestHeader<'a> {
     pub message_id: &'a str,
     /// wsa:To: the endpoint's address.
     pub to: &'a str,
+    /// A user assertion, put into wsse:Security as it is (S-XUA-05).
+    pub assertion: Option<&'a str>,
 }
 
 /// Text and attribute values as XML wants them.
@@ -49,6 +51,10 @@ pub fn write_request_envelope(out: &mut Vec<u8>, header: &RequestHeader<'_>, bod
     add(out, &["<wsa:MessageID>", &escape(header.message_id), "</wsa:MessageID>"]);
     add(out, &["<wsa:ReplyTo><wsa:Address>", WSA, "/anonymous</wsa:Address></wsa:ReplyTo>"]);
     add(out, &["<wsa:To soap12:mustUnderstand=\"1\">", &escape(header.to), "</wsa:To>"]);
+    if let Some(assertion) = header.assertion {
+        add(out, &["<wsse:Security xmlns:wsse=\"", WSSE, "\" soap12:mustUnderstand=\"1\">", assertion]);
+        add(out, &["</wsse:Security>"]);
+    }
     add(out, &["</soap12:Header><soap12:Body>"]);
     body(out);
     close(out);
@@ -60,12 +66,20 @@ pub fn write_fault(out: &mut Vec<u8>, fault: &Fault, header: &ReplyHeader<'_>) {
     open(out);
     reply_header(out, &ReplyHeader { action, ..*header }, &extra_headers(fault));
     add(out, &["<soap12:Fault><soap12:Code><soap12:Value>soap12:", fault.code(), "</soap12:Value>"]);
-    if let Some((subcode, subsubcode)) = fault.subcode() {
-        add(out, &["<soap12:Subcode><soap12:Value>wsa:", subcode, "</soap12:Value>"]);
-        if let Some(subsubcode) = subsubcode {
-            add(out, &["<soap12:Subcode><soap12:Value>wsa:", subsubcode, "</soap12:Value></soap12:Subcode>"]);
+    match fault.subcode() {
+        Some(Subcode::Addressing(subcode, subsubcode)) => {
+            add(out, &["<soap12:Subcode><soap12:Value>wsa:", subcode, "</soap12:Value>"]);
+            if let Some(subsubcode) = subsubcode {
+                add(out, &["<soap12:Subcode><soap12:Value>wsa:", subsubcode, "</soap12:Value></soap12:Subcode>"]);
+            }
+            add(out, &["</soap12:Subcode>"]);
         }
-        add(out, &["</soap12:Subcode>"]);
+        Some(Subcode::Security(fault)) => {
+            let ((prefix, namespace), name) = (fault.namespace(), fault.name());
+            add(out, &["<soap12:Subcode><soap12:Value xmlns:", prefix, "=\"", namespace, "\">", prefix, ":", name]);
+            add(out, &["</soap12:Value></soap12:Subcode>"]);
+        }
+        None => {}
     }
     add(out, &["</soap12:Code><soap12:Reason><soap12:Text xml:lang=\"en\">", &escape(&fault.to_string())]);
     add(out, &["</soap12:Text></soap12:Reason>"]);

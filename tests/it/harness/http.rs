@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read, Write},
     net::TcpStream,
+    time::Duration,
 };
 
 /// An answer, its body without transfer coding.
@@ -31,8 +32,8 @@ impl Response {
 }
 
 /// A connection that may carry several requests.
-pub struct Connection {
-    stream: TcpStream,
+pub struct Connection<S = TcpStream> {
+    stream: S,
     kept: Vec<u8>,
 }
 
@@ -41,7 +42,22 @@ impl Connection {
     pub fn open(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, kept: Vec::new() })
+        Ok(Self::over(stream))
+    }
+
+    /// True when nothing comes for this long and the connection stays.
+    pub fn is_quiet_for(&mut self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).expect("a time is no zero");
+        let quiet = self.kept.is_empty() && self.more().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock);
+        self.stream.set_read_timeout(None).expect("none is always taken");
+        quiet
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// Speaks HTTP over what is connected already.
+    pub fn over(stream: S) -> Self {
+        Self { stream, kept: Vec::new() }
     }
 
     /// Sends bytes as they are.
@@ -102,7 +118,8 @@ impl Connection {
         Ok(Response { status, headers, body: Vec::new(), cut_short: false })
     }
 
-    fn body(&mut self, mut response: Response) -> io::Result<Response> {
+    /// Reads the body that follows a head.
+    pub fn body(&mut self, mut response: Response) -> io::Result<Response> {
         if response.status < 200 || response.status == 204 {
             return Ok(response);
         }

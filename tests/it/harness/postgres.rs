@@ -43,6 +43,7 @@ pub fn stop() {
     let data = RUNNING.lock().ok().and_then(|mut r| r.take());
     if let (Some(data), Some(Ok(cluster))) = (data, CLUSTER.get()) {
         let _ = cluster.run("pg_ctl", &["-D", &data.display().to_string(), "-m", "immediate", "-w", "stop"]);
+        let _ = fs::remove_dir_all(&cluster.sockets);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything about invented patients carries one of a few marks, so that a search for the marks finds all of it, also
 //! where it was percent- or base64-encoded. The search must find a planted one, or it proves nothing.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, sync::Mutex};
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use libtest_mimic::Trial;
@@ -18,6 +18,22 @@ pub const NAME_MARK: &str = "Zq7Naam";
 pub const TITLE_MARK: &str = "Zq7Titel";
 /// The birth date of every patient.
 pub const BIRTH_DATE: &str = "18870131";
+
+/// Texts that must not appear in the files whose names begin so: servers whose data the tests did not invent.
+static WATCHED: Mutex<Vec<(String, BTreeSet<String>)>> = Mutex::new(Vec::new());
+/// Shorter texts look like anything once they are encoded.
+const ENCODED_FROM: usize = 6;
+
+/// Has these texts looked for in the files of a server too.
+pub fn watch(server: &str, secrets: BTreeSet<String>) {
+    WATCHED.lock().expect("no test fails here").push((server.to_owned(), secrets));
+}
+
+/// A file without the commands that `knoop demo` offers to copy, which name a patient on purpose.
+fn without_guide(content: &[u8]) -> Vec<u8> {
+    let is_command = |line: &[u8]| line.starts_with(b"  ") && find(line, b" --patient '").is_some();
+    content.split_inclusive(|octet| *octet == b'\n').filter(|line| !is_command(line)).flatten().copied().collect()
+}
 
 /// All the spellings of a mark.
 fn spellings(mark: &str) -> Vec<Vec<u8>> {
@@ -50,6 +66,17 @@ pub fn search(directory: &Path) -> Vec<String> {
                 found.push(format!("{mark} in {}", file.path().display()));
             }
         }
+        let name = file.file_name().to_string_lossy().into_owned();
+        let watched = WATCHED.lock().expect("no test fails here").clone();
+        let secrets = watched.iter().filter(|(server, _)| name.starts_with(server.as_str())).flat_map(|(_, s)| s);
+        let content = without_guide(&content);
+        for secret in secrets {
+            let all = spellings(secret);
+            let count = if secret.len() < ENCODED_FROM { 1 } else { all.len() };
+            if all[..count].iter().any(|spelling| find(&content, spelling).is_some()) {
+                found.push(format!("{secret} in {}", file.path().display()));
+            }
+        }
     }
     found
 }
@@ -68,8 +95,18 @@ pub fn trials() -> Vec<Trial> {
             for (n, content) in [text.clone(), percent, STANDARD_NO_PAD.encode(&text)].iter().enumerate() {
                 fs::write(planted.join(n.to_string()), content).map_err(|e| e.to_string())?;
             }
+            let secret = "999900006";
+            watch("watched", [secret.to_owned()].into());
+            for (name, content) in [
+                ("watched.log", format!("2026 INFO patient {secret}")),
+                ("watched.metrics", STANDARD_NO_PAD.encode(format!("x{secret}^^^"))),
+                ("watched.guide", format!("  knoop find --patient '{secret}'\n")),
+                ("other.log", secret.to_owned()),
+            ] {
+                fs::write(planted.join(name), content).map_err(|e| e.to_string())?;
+            }
             let found = search(&planted).len();
-            if found == 3 { Ok(()) } else { Err(format!("{found} of 3 found").into()) }
+            if found == 5 { Ok(()) } else { Err(format!("{found} of 5 found").into()) }
         }),
     ]
 }

@@ -25,6 +25,12 @@ pub fn directory(name: &str) -> PathBuf {
     path
 }
 
+/// Every file in a directory and those below it.
+pub fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
 /// Takes the directory away, or says where it is.
 pub fn close(failed: bool) {
     let Some(root) = ROOT.get() else { return };

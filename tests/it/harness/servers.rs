@@ -1,6 +1,7 @@
 //! The real program, started on free ports with data of its own.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -15,7 +16,7 @@ use std::{
 
 use libtest_mimic::Trial;
 
-use super::{http, postgres, scratch, trials};
+use super::{http, postgres, privacy, scratch, trials};
 
 static SQLITE: OnceLock<Result<Arc<TestServer>, String>> = OnceLock::new();
 static POSTGRES: OnceLock<Result<Arc<TestServer>, String>> = OnceLock::new();
@@ -105,6 +106,10 @@ pub struct Prepared {
     pub data: PathBuf,
     /// Where it keeps metadata.
     pub store: Store,
+    program: PathBuf,
+    mode: &'static str,
+    /// What `knoop init` made, where the server speaks TLS.
+    pub pki: Option<PathBuf>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
 }
@@ -117,9 +122,62 @@ impl Prepared {
         self
     }
 
+    /// The value of a setting that was added.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let name = format!("KNOOP_{}", key.to_ascii_uppercase().replace('.', "__"));
+        self.environment.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The file that holds a document with these bytes.
+    #[track_caller]
+    pub fn document_file(&self, bytes: &[u8]) -> PathBuf {
+        let files = scratch::files_below(&self.data.join("documents"));
+        files
+            .into_iter()
+            .find(|path| fs::read(path).is_ok_and(|held| held == bytes))
+            .expect("the document lies in a file")
+    }
+
+    /// The same on other data.
+    pub fn on(mut self, data: PathBuf) -> Self {
+        self.data = data;
+        self
+    }
+
+    /// Serves by this command, `demo` in place of `serve`.
+    pub fn by(mut self, mode: &'static str) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Has a part of this test program serve in place of knoop: the one that this variable asks for.
+    pub fn served_by_tests(mut self, variable: &str) -> Result<Self, String> {
+        self.program = std::env::current_exe().map_err(|e| e.to_string())?;
+        self.environment = vec![(variable.to_owned(), "1".to_owned())];
+        Ok(self)
+    }
+
+    /// Adds TLS on a free port, with the configuration and the certificates of `knoop init`.
+    pub fn with_tls(mut self) -> Self {
+        let folder = self.data.with_extension("init");
+        fs::create_dir_all(&folder).expect("a directory for the tests can be made");
+        let file = folder.join("knoop.toml").display().to_string();
+        let made = self.command(&["init", &file]).stdout(Stdio::null()).status().expect("the program can be started");
+        assert!(made.success(), "knoop init failed");
+        self.arguments.extend(["--config".to_owned(), file]);
+        self.pki = Some(folder.join("pki"));
+        // What users must bring has tests of its own.
+        self.setting("listeners.soap", "127.0.0.1:0").setting("xua.iti18", "optional").setting("xua.iti43", "optional")
+    }
+
+    /// A file of `knoop init`: `ca.pem`, `client.key`.
+    pub fn pki_file(&self, name: &str) -> PathBuf {
+        self.pki.as_ref().expect("the server speaks TLS").join(name)
+    }
+
     /// A command of the program on this data, with the same settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_knoop"));
+        let mut command = Command::new(&self.program);
         command.args(arguments).envs(self.environment.iter().cloned()).stdin(Stdio::null());
         command
     }
@@ -141,6 +199,8 @@ pub struct TestServer {
     pub address: String,
     /// `host:port` of health and metrics, where the server named it.
     pub operations: Option<String>,
+    /// `host:port` of the listener with mutual TLS, where there is one.
+    pub https: Option<String>,
     /// What it was started from.
     pub prepared: Prepared,
     name: String,
@@ -154,9 +214,10 @@ impl TestServer {
     pub fn prepare(store: Store) -> Result<Prepared, String> {
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);
         let data = scratch::directory(&format!("data-{number}"));
-        // 16 MiB of message keeps refusals of what is too large quick to try.
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_knoop"));
         let environment = vec![("KNOOP_LISTENERS__OPERATIONS".to_owned(), "127.0.0.1:0".to_owned())];
-        let prepared = Prepared { data, store, environment, arguments: Vec::new() };
+        let (pki, arguments) = (None, Vec::new());
+        let prepared = Prepared { data, store, program, mode: "serve", pki, environment, arguments };
         Ok(match store {
             Store::Sqlite => prepared,
             Store::Postgres => prepared.setting("database.url", &postgres::new_database()?),
@@ -167,24 +228,26 @@ impl TestServer {
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);
         let name = format!("{name}-{}-{number}", prepared.store.name());
         let log = logs().join(format!("{name}.log"));
-        let file = File::create(&log).map_err(|e| e.to_string())?;
+        // What goes to standard output is put between by this side.
+        let file = File::options().create(true).append(true).open(&log).map_err(|e| e.to_string())?;
         let data = prepared.data.display().to_string();
-        let mut command = prepared.command(&["serve", "--data", &data, "--insecure-loopback", "0"]);
+        let mut command = prepared.command(&[prepared.mode, "--data", &data, "--insecure-loopback", "0"]);
         command.args(&prepared.arguments).stdout(Stdio::piped()).stderr(file);
         let mut child = command.spawn().map_err(|e| format!("knoop does not start: {e}"))?;
         let ready = child.stdout.take().ok_or("no standard output").and_then(|out| {
             wait_for_ready(BufReader::new(out), &log).map_err(|()| "the server ended before it was ready")
         });
-        let (address, operations) = match ready {
-            Ok(line) => addresses(&line).ok_or_else(|| format!("no address in: {line}"))?,
+        let [address, operations, https] = match ready {
+            Ok(line) => ["soap", "operations", "https"].map(|name| address_in(&line, name)),
             Err(why) => {
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(format!("{why}: {}", fs::read_to_string(&log).unwrap_or_default()));
             }
         };
+        let address = address.ok_or("no address in the ready line")?;
         let (child, expected) = (Mutex::new(Some(child)), Mutex::default());
-        Ok(Self { address, operations, prepared, name, log, child, expected })
+        Ok(Self { address, operations, https, prepared, name, log, child, expected })
     }
 
     /// Its process id while it runs.
@@ -197,9 +260,40 @@ impl TestServer {
         self.expected.lock().expect("no test failed here").push(text.to_owned());
     }
 
+    /// What must not appear in its log, standard output and metrics, looked for when all tests are over.
+    pub fn keep_private(&self, secrets: BTreeSet<String>) {
+        privacy::watch(&self.name, secrets);
+    }
+
     /// Its log so far.
     pub fn log_text(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// A value of `/metrics`: the name with its labels.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let address = self.operations.as_ref()?;
+        let text = http::get(address, "/metrics").ok()?.text();
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+    }
+
+    /// Sends SIGHUP and waits until everything was read again.
+    pub fn reload(&self) {
+        let before = self.generation();
+        self.hang_up();
+        until(|| self.generation() > before);
+    }
+
+    /// How often trust has changed.
+    pub fn generation(&self) -> f64 {
+        self.metric("knoop_trust_generation").expect("the gauge is there")
+    }
+
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        let pid = self.pid().expect("the server runs").to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status().expect("kill can be started");
+        assert!(sent.success(), "no signal was sent");
     }
 
     /// SIGKILL, as a power cut would.
@@ -237,6 +331,15 @@ impl TestServer {
     }
 }
 
+/// Waits for a condition, for as long as a busy machine may need.
+pub fn until(holds: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + START_DEADLINE;
+    while !holds() {
+        assert!(std::time::Instant::now() < deadline, "it never came to hold");
+        std::thread::yield_now();
+    }
+}
+
 impl Drop for TestServer {
     fn drop(&mut self) {
         if self.pid().is_some() {
@@ -268,16 +371,9 @@ fn wait_for_ready(mut out: impl BufRead + Send + 'static, log: &Path) -> Result<
     told.recv_timeout(START_DEADLINE).map_err(|_| ())
 }
 
-/// The SOAP address and the one of health and metrics in a ready line.
-fn addresses(line: &str) -> Option<(String, Option<String>)> {
-    let mut found: Vec<(&str, &str)> = line
-        .split_whitespace()
-        .filter_map(|w| w.split_once("://"))
-        .map(|(_, rest)| rest.split_once('/').unwrap_or((rest, "")))
-        .collect();
-    let at = found.iter().position(|(_, path)| path.starts_with("health") || path.starts_with("metrics"));
-    let operations = at.map(|i| found.remove(i).0.to_owned());
-    let soap = found.first()?.0.to_owned();
-    let operations = operations.or_else(|| found.get(1).map(|f| f.0.to_owned()));
-    Some((soap, operations))
+/// `host:port` of the listener with this name in a ready line.
+fn address_in(line: &str, name: &str) -> Option<String> {
+    let word = line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
+    let (_, rest) = word.split_once("://")?;
+    Some(rest.split('/').next().unwrap_or(rest).to_owned())
 }

@@ -70,7 +70,7 @@ fn on<T: 'static>(
 }
 
 fn label(module: &str, name: &str, store: Option<Store>) -> String {
-    let module = module.rsplit("::").next().unwrap_or(module);
+    let module = module.split_once("::").map_or(module, |(_, within)| within);
     match store {
         Some(store) => format!("{module}::{name}::{}", store.name()),
         None => format!("{module}::{name}"),

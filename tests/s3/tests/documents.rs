@@ -9,6 +9,7 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use knoop::{
+    model::consent::Label,
     service::backup,
     store::{
         DocumentState, NewDocument, SqliteSettings, Store, StoreSettings,
@@ -147,8 +148,7 @@ async fn keep(bucket: &Bucket, store: &Store, unique_id: &str, content: &[u8]) -
         entry_uuid: None,
         owner_org_key: 1,
         source_node_key: 1,
-        data_category: "".into(),
-        confidentiality: "".into(),
+        label: Label::default(),
     };
     store.write(move |tx| async move { tx.pend_blobs(&[blob], 10).await }.boxed()).await.unwrap();
     bucket.documents.place(vec![received]).await.unwrap();

@@ -5,7 +5,7 @@
 use quick_xml::escape::escape;
 
 use super::Paper;
-use crate::cli::{bsn::BSN_AUTHORITY, demo::data::HOSPITAL};
+use crate::{cli::demo::data::HOSPITAL, model::bsn::BSN_AUTHORITY};
 
 /// Writes the document.
 pub(in crate::cli::demo) fn cda(paper: &Paper<'_>) -> Vec<u8> {

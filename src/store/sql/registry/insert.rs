@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::confidentiality::most_restrictive;
 use crate::{
     model::{
         Association, AvailabilityStatus, Code, DocumentEntry, DocumentEntryType, Dtm, EntryUuid, Folder, NodeKey,
         OrganisationKey, PatientId, Submission, SubmissionSet,
+        consent::{Label, Period},
     },
     store::{
         StoreError,
@@ -38,9 +38,9 @@ statements! {
     ROW_IDS_IN_TX = "UPDATE row_id_block SET next_row_id = next_row_id + $1 WHERE block_key = 1 RETURNING next_row_id";
 }
 
-/// Consent is given by category of data. Until entries are sorted into categories all are in the one that no consent
-/// covers unless it says so.
-const DATA_CATEGORY_OTHER: &str = "other";
+/// Bits of a row id that [`Store::row_ids`](crate::store::Store::row_ids) hands out; those above are the patient's: 34 thousand
+/// million objects of 268 million patients.
+const ROW_ID_BITS: u32 = 35;
 
 /// Where the values of several-valued attributes are kept.
 pub(in crate::store::sql) const CONFIDENTIALITY_CODE: i64 = 1;
@@ -63,6 +63,19 @@ pub struct RowKeys {
     pub registered_ms: i64,
     /// lastUpdateTime of its folders, 14 digits.
     pub last_update_time: String,
+    /// What access to its objects depends on.
+    pub labels: Labels,
+}
+
+/// What access to the objects of a submission depends on beside their owner, and what its documents say of consent.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// Of the set: the most restrictive of its entries.
+    pub submission_set: Label,
+    /// Of the entries, in their order; those that are missing are treated as the most restrictive there are.
+    pub entries: Vec<Label>,
+    /// Policies that entries acknowledge: the place of the entry, `code^^scheme`, and when they hold (S-CON-31).
+    pub acknowledged: Vec<(usize, String, Period)>,
 }
 
 impl RowKeys {
@@ -84,11 +97,11 @@ impl RowKeys {
         self.patients.get(id).copied().ok_or(StoreError::Corrupt { what: "patients of a submission" })
     }
 
-    fn rows(&self, submission: &Submission) -> Rows {
-        let set = self.first_row_id;
+    fn rows(&self, submission: &Submission) -> Result<Rows, StoreError> {
+        let set = beside_the_patient(self.patient(&submission.submission_set.patient_id)?, self.first_row_id);
         let entries = set + 1;
         let folders = entries + submission.document_entries.len() as i64;
-        Rows { set, entries, folders, associations: folders + submission.folders.len() as i64 }
+        Ok(Rows { set, entries, folders, associations: folders + submission.folders.len() as i64 })
     }
 
     /// All identifiers of a submission, to be claimed before it is inserted.
@@ -96,7 +109,7 @@ impl RowKeys {
     /// # Errors
     /// When [`RowKeys::patients`] lacks one.
     pub fn claims(&self, submission: &Submission) -> Result<Vec<NewClaim>, StoreError> {
-        let rows = self.rows(submission);
+        let rows = self.rows(submission)?;
         let set = &submission.submission_set;
         let set_patient = self.patient(&set.patient_id)?;
         let mut claims = Vec::with_capacity(Self::count(submission) * 2);
@@ -125,6 +138,12 @@ impl RowKeys {
     }
 }
 
+/// A row id whose upper bits are the patient's. SQLite keeps rows in the order of their ids, so all that is answered together
+/// lies together, however much is registered for others in between.
+fn beside_the_patient(patient: i64, row_id: i64) -> i64 {
+    (patient << ROW_ID_BITS) | row_id
+}
+
 /// First rows of each kind of object.
 struct Rows {
     set: i64,
@@ -137,7 +156,7 @@ impl Tx {
     /// Writes a submission whose identifiers were claimed ([`RowKeys::claims`]). Everything in it becomes Approved.
     /// Ends of associations that are not in it must be registered.
     pub async fn insert_submission(&mut self, submission: &Submission, keys: &RowKeys) -> Result<(), StoreError> {
-        let rows = keys.rows(submission);
+        let rows = keys.rows(submission)?;
         self.insert_set(submission, keys, rows.set).await?;
         self.insert_entries(&submission.document_entries, keys, rows.entries).await?;
         self.insert_folders(&submission.folders, keys, rows.folders).await?;
@@ -165,7 +184,8 @@ impl Tx {
         let count = associations.len() as i64;
         let (end,): (i64,) = self.fetch_one(&ROW_IDS_IN_TX, super::args![count]).await?;
         let patient = keys.patient(&submission.submission_set.patient_id)?;
-        let place = AssociationPlace { first_row: end - count, set_row: keys.first_row_id, patient };
+        let first_row = beside_the_patient(patient, end - count);
+        let place = AssociationPlace { first_row, set_row: keys.rows(submission)?.set, patient };
         let claims: Vec<NewClaim> = associations
             .iter()
             .zip(place.first_row..)
@@ -181,7 +201,6 @@ impl Tx {
     async fn insert_set(&mut self, submission: &Submission, keys: &RowKeys, row: i64) -> Result<(), StoreError> {
         let set: &SubmissionSet = &submission.submission_set;
         let patient = keys.patient(&set.patient_id)?;
-        let codes = submission.document_entries.iter().flat_map(|entry| &entry.confidentiality_codes);
         let mut values = Args::with_capacity(14);
         values.push(row);
         values.push(patient);
@@ -192,7 +211,7 @@ impl Tx {
         values.push(set.submission_time.earliest_text());
         values.push(code_text(&set.content_type_code));
         values.push(set.home.as_ref().map(ToString::to_string));
-        push_owner(&mut values, keys, most_restrictive(codes));
+        push_owner(&mut values, keys, &keys.labels.submission_set);
         values.push(set.body.as_bytes());
         self.insert_rows(&INSERT_SUBMISSION_SET, 14, values).await?;
 
@@ -214,9 +233,11 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let mut values = Args::with_capacity(entries.len() * 29);
         let mut children = Args::with_capacity(entries.len() * 16);
-        for (entry, row) in entries.iter().zip(first_row..) {
+        let unknown = Label::default();
+        for (index, (entry, row)) in entries.iter().zip(first_row..).enumerate() {
             let patient = keys.patient(&entry.patient_id)?;
-            push_entry(&mut values, entry, keys, patient, row);
+            let label = keys.labels.entries.get(index).unwrap_or(&unknown);
+            push_entry(&mut values, entry, (keys, label), patient, row);
             for (kind, value) in child_values(entry) {
                 children.push(patient);
                 children.push(row);
@@ -225,7 +246,14 @@ impl Tx {
             }
         }
         self.insert_rows(&INSERT_ENTRIES, 29, values).await?;
-        self.insert_rows(&INSERT_ENTRY_VALUES, 4, children).await.map(drop)
+        self.insert_rows(&INSERT_ENTRY_VALUES, 4, children).await?;
+        let mut policies = Vec::with_capacity(keys.labels.acknowledged.len());
+        for (index, policy, period) in &keys.labels.acknowledged {
+            if let Some(entry) = entries.get(*index) {
+                policies.push((keys.patient(&entry.patient_id)?, first_row + *index as i64, policy.clone(), *period));
+            }
+        }
+        self.insert_policies(&policies).await
     }
 
     async fn insert_folders(&mut self, folders: &[Folder], keys: &RowKeys, first_row: i64) -> Result<(), StoreError> {
@@ -243,7 +271,7 @@ impl Tx {
             values.push(FIRST_VERSION);
             values.push(folder.unique_id.as_str());
             values.push(folder.home.as_ref().map(ToString::to_string));
-            push_owner(&mut values, keys, String::new());
+            push_owner(&mut values, keys, &Label::default());
             values.push(folder.body.as_bytes());
             for code in folder.codes.iter().map(code_text).collect::<BTreeSet<_>>() {
                 children.push(patient);
@@ -293,7 +321,7 @@ struct AssociationPlace {
 
 const FIRST_VERSION: i64 = 1;
 
-fn push_entry(values: &mut Args, entry: &DocumentEntry, keys: &RowKeys, patient: i64, row: i64) {
+fn push_entry(values: &mut Args, entry: &DocumentEntry, (keys, label): (&RowKeys, &Label), patient: i64, row: i64) {
     let time = |time: &Option<Dtm>| time.as_ref().map(Dtm::earliest_text);
     values.push(row);
     values.push(patient);
@@ -319,15 +347,15 @@ fn push_entry(values: &mut Args, entry: &DocumentEntry, keys: &RowKeys, patient:
     values.push(size_to_store(entry.size_bytes));
     values.push(entry.mime_type.as_str());
     values.push(entry.title.as_deref());
-    push_owner(values, keys, most_restrictive(&entry.confidentiality_codes));
+    push_owner(values, keys, label);
     values.push(entry.body.as_bytes());
 }
 
-fn push_owner(values: &mut Args, keys: &RowKeys, confidentiality: String) {
+fn push_owner(values: &mut Args, keys: &RowKeys, label: &Label) {
     values.push(keys.owner_org_key);
     values.push(keys.source_node_key);
-    values.push(DATA_CATEGORY_OTHER);
-    values.push(confidentiality);
+    values.push(label.data_category.as_str());
+    values.push(&*label.confidentiality);
 }
 
 /// The values of attributes that have several, each once.

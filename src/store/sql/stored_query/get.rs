@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         StoreError,
-        sql::{ReadTx, Store, args, builder::SqlBuilder, claims::nfc, statements},
+        sql::{ReadTx, Store, args, builder::SqlBuilder, claims::nfc, sight::of_entry_in_sight, statements},
     },
 };
 
@@ -30,9 +30,9 @@ const MEMBERS_OF: &str = ".row_id IN (SELECT m.target_row FROM association m WHE
     AND m.source_row";
 
 /// A query that is being answered.
-struct Answering {
+struct Answering<'a> {
     tx: ReadTx,
-    reading: Reading,
+    reading: Reading<'a>,
     found: Found,
 }
 
@@ -40,7 +40,7 @@ impl Store {
     pub(super) async fn answer_in_snapshot(
         &self,
         query: &StoredQuery,
-        reading: Reading,
+        reading: Reading<'_>,
     ) -> Result<Vec<StoredObject>, StoreError> {
         let mut it = Answering { tx: self.read().await?, reading, found: Found::default() };
         it.collect(query).await?;
@@ -52,7 +52,7 @@ impl Store {
     }
 }
 
-impl Answering {
+impl Answering<'_> {
     async fn collect(&mut self, query: &StoredQuery) -> Result<(), StoreError> {
         match query {
             StoredQuery::GetAll { patient_id, .. } => self.get_all(patient_id, query).await,
@@ -178,6 +178,7 @@ impl Answering {
         q.sql("f.row_id IN (SELECT m.source_row FROM association m WHERE m.association_type = 1 AND m.target_row IN ");
         q.sql("(SELECT d.row_id FROM document_entry d WHERE ");
         by_selector(&mut q, "d", selector);
+        of_entry_in_sight(&mut q, "d", self.reading.sight);
         q.sql("))");
         self.folders_by(q).await
     }
@@ -237,31 +238,31 @@ impl Answering {
     }
 
     async fn sets(&mut self, q: SqlBuilder) -> Result<(), StoreError> {
-        let rows = self.fetch_limited(q).await?;
+        let rows = self.fetch_limited(q, Kind::Set).await?;
         self.found.add_sets(rows);
         Ok(())
     }
 
     async fn entries_by(&mut self, q: SqlBuilder) -> Result<(), StoreError> {
-        let rows = self.fetch_limited(q).await?;
+        let rows = self.fetch_limited(q, Kind::Entry).await?;
         self.found.add_entries(rows);
         Ok(())
     }
 
     async fn folders_by(&mut self, q: SqlBuilder) -> Result<(), StoreError> {
-        let rows = self.fetch_limited(q).await?;
+        let rows = self.fetch_limited(q, Kind::Folder).await?;
         self.found.add_folders(rows);
         Ok(())
     }
 
     async fn associations(&mut self, q: SqlBuilder) -> Result<(), StoreError> {
-        let rows = self.fetch_limited(q).await?;
+        let rows = self.fetch_limited(q, Kind::Association).await?;
         self.found.add_associations(rows);
         Ok(())
     }
 
-    async fn fetch_limited<R: Unpack>(&mut self, q: SqlBuilder) -> Result<Vec<R>, StoreError> {
-        let q = self.reading.limited(q, &self.found);
+    async fn fetch_limited<R: Unpack>(&mut self, q: SqlBuilder, kind: Kind) -> Result<Vec<R>, StoreError> {
+        let q = self.reading.limited(q, kind, &self.found);
         self.fetch(q).await
     }
 

@@ -17,7 +17,7 @@ use crate::{
 
 /// A kind of registry object: its table and how its rows are packed.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(in crate::store::sql) enum Kind {
     Entry,
     Set,
     Folder,

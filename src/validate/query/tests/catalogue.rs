@@ -223,13 +223,14 @@ fn r_18_60_and_61_metadata_level_and_logical_id() {
         (v::QUERY_GET_FOLDERS, "$XDSFolderLogicalID", StoredQuery::GetFolders(by_uuid())),
     ] {
         assert_eq!(accepted(id, &[(name, &uuids), ("$MetadataLevel", &["2"])]), query);
-        for level in [None, Some("1")] {
+        for (level, found) in [(None, "there is none"), (Some("1"), "it is 1")] {
             let values: Vec<&str> = level.into_iter().collect();
             let mut parameters: Vec<Given<'_>> = vec![(name, &uuids)];
             if level.is_some() {
                 parameters.push(("$MetadataLevel", &values));
             }
-            assert_eq!(refused(id, &parameters)[0].1, "R-18-61");
+            let context = format!("{name} is allowed with $MetadataLevel 2 only; {found}");
+            assert_eq!(refused(id, &parameters), [(XdsErrorCode::RegistryError, "R-18-61".to_owned(), context)]);
         }
     }
 }

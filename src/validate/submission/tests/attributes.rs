@@ -115,9 +115,18 @@ fn formats_of_slots() {
             "Doc01: sourcePatientId 'jd12323^^^wsh' is refused: component 4 must be &oid&ISO; write id^^^&oid&ISO",
             |r| set(r, "Doc01", "sourcePatientId", &["jd12323^^^wsh"]),
         ),
-        ("R-META-16", "Doc01: referenceIdList 'A-17' is refused: component 5 (the kind of identifier) is empty", |r| {
-            set(r, "Doc01", v::SLOT_REFERENCE_ID_LIST, &["A-17"])
-        }),
+        (
+            "R-META-16",
+            "Doc01: referenceIdList 'A-17' is refused: component 5 (the kind of identifier) is empty, a URN or a local \
+             value is required",
+            |r| set(r, "Doc01", v::SLOT_REFERENCE_ID_LIST, &["A-17"]),
+        ),
+        (
+            "R-META-16",
+            "Doc01: referenceIdList 'A-17^^^^ward-list' is refused: component 4 (the assigning authority) is empty, one \
+             is required unless component 1 is an OID or a URI",
+            |r| set(r, "Doc01", v::SLOT_REFERENCE_ID_LIST, &["A-17^^^^ward-list"]),
+        ),
         (
             "R-META-17",
             "Doc01: legalAuthenticator '^^Anna' is refused: component 1 (identifier) or 2 (family name) must be present",
@@ -147,9 +156,12 @@ fn formats_of_slots() {
         ("R-META-25", "Doc01: mimeType 'pdf' is refused: a mimeType is type/subtype such as application/pdf", |r| {
             object(r, "Doc01").kind = RimKind::ExtrinsicObject { mime_type: Some("pdf".into()) };
         }),
-        ("R-META-26", "Doc01: URI is in numbered parts (1|…), which is obsolete; write one value", |r| {
-            set(r, "Doc01", "URI", &["1|http://example.org/", "2|doc"]);
-        }),
+        (
+            "R-META-26",
+            "Doc01: URI '1|http://example.org/' is refused: numbered parts (1|…) are obsolete; write the whole URI as \
+             one value",
+            |r| set(r, "Doc01", "URI", &["1|http://example.org/", "2|doc"]),
+        ),
         ("R-META-10", "Doc01: URI has 2 values, one is allowed", |r| set(r, "Doc01", "URI", &["a", "b"])),
         (
             "R-META-29",
@@ -206,8 +218,35 @@ fn r_meta_10_nothing_is_longer_than_256_characters() {
     assert_eq!(rules, ["R-META-10", "R-META-10", "R-META-10", "R-META-10", "R-META-13"]);
     assert_eq!(
         found[0].2,
-        format!("Doc01: urn:example.org:ward '{}…' is refused: more than 256 characters", "é".repeat(80))
+        format!(
+            "Doc01: urn:example.org:ward '{}…' is refused: 257 characters, at most 256 are allowed",
+            "é".repeat(80)
+        )
     );
+}
+
+#[test]
+fn r_meta_26_a_uri_has_at_most_256_characters() {
+    accepted(|r| set(r, "Doc01", "URI", &[&"u".repeat(256)]));
+    let found = refused_with(&Rules::default(), |r| set(r, "Doc01", "URI", &[&"u".repeat(257)]));
+    let [(_, rule, context)] = &found[..] else { panic!("{found:?}") };
+    let expected = format!("Doc01: URI '{}…' is refused: 257 characters, at most 256 are allowed", "u".repeat(80));
+    assert_eq!((&**rule, context), ("R-META-10", &expected));
+}
+
+#[test]
+fn r_meta_31_a_unique_id_has_1_to_256_characters() {
+    accepted(|r| put_identifier(r, "Doc01", v::DE_UNIQUE_ID, &"9".repeat(256)));
+    each_is_refused(&[
+        ("R-42-15", "Doc01: missing uniqueId", |r| put_identifier(r, "Doc01", v::DE_UNIQUE_ID, "")),
+        ("R-META-31", "Doc01: uniqueId 'a\u{fffd}b' is refused: a uniqueId has no control characters", |r| {
+            put_identifier(r, "Doc01", v::DE_UNIQUE_ID, "a\u{7}b");
+        }),
+    ]);
+    let found = refused_with(&Rules::default(), |r| put_identifier(r, "Doc01", v::DE_UNIQUE_ID, &"9".repeat(257)));
+    let [(_, rule, context)] = &found[..] else { panic!("{found:?}") };
+    let expected = format!("Doc01: uniqueId '{}…' is refused: a uniqueId has at most 256 characters", "9".repeat(80));
+    assert_eq!((&**rule, context), ("R-META-31", &expected));
 }
 
 #[test]
@@ -272,13 +311,21 @@ fn r_42_18_value_sets_and_media_types_are_held() {
         ..Rules::default()
     };
     accepted_with(&rules(&[value], "text/plain"), |_| {});
-    let found = refused_with(&rules(&[], "application/pdf"), |_| {});
+    let others = ["NOTES^^2.999.30.1", "18842-5^^2.999.30.2"].map(|code| code.parse().unwrap());
+    let found = refused_with(&rules(&others, "application/pdf"), |_| {});
     let contexts: Vec<_> = found.iter().map(|(_, rule, context)| (&**rule, &**context)).collect();
     assert_eq!(
         contexts,
         [
-            ("R-42-18", "Doc01: mimeType 'text/plain' is refused: not in the list of this registry"),
-            ("R-42-18", "Doc01: classCode '18842-5^^2.999.30.1' is refused: not in the value set of this registry"),
+            (
+                "R-42-18",
+                "Doc01: mimeType 'text/plain' is refused: not in the list of this registry; allowed is 'application/pdf'"
+            ),
+            (
+                "R-42-18",
+                "Doc01: classCode '18842-5^^2.999.30.1' is refused: not in the value set of this registry; allowed is \
+                 '18842-5^^2.999.30.2', 'NOTES^^2.999.30.1'"
+            ),
         ]
     );
 }
@@ -296,14 +343,18 @@ fn r_meta_27_titles() {
         object(r, "FD01").name = vec![text(&"t".repeat(257))];
         object(r, "FD01").name_elements = 2;
     });
-    let ends: Vec<_> = found.iter().map(|(_, rule, context)| (&**rule, context.rsplit(':').next().unwrap())).collect();
+    let found: Vec<_> = found.iter().map(|(_, rule, context)| (&**rule, &**context)).collect();
+    let shown = "t".repeat(80);
+    let too_long = |object: &str, found: u32, most: u32| {
+        format!("{object}: title '{shown}…' is refused: {found} characters, at most {most} are allowed")
+    };
     assert_eq!(
-        ends,
+        found,
         [
-            ("R-META-27", " 129 characters, at most 128 are allowed"),
-            ("R-META-27", " 256 characters, at most 255 are allowed"),
-            ("R-META-27", " more than one Name element"),
-            ("R-META-27", " 257 characters, at most 256 are allowed"),
+            ("R-META-27", &*too_long("Doc01", 129, 128)),
+            ("R-META-27", &*too_long("SS01", 256, 255)),
+            ("R-META-27", "FD01: title has 2 Name elements, one is allowed"),
+            ("R-META-27", &*too_long("FD01", 257, 256)),
         ]
     );
     // R-META-28: comments have no limit.

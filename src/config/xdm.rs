@@ -1,0 +1,137 @@
+//! `[xdm]`: packages on media (ITI-32). Source: spec xdm §10, §12.1, §13.
+
+use super::{LimitsConfig, settings::Settings};
+use crate::model::{
+    Code, CodeValue, LanguageTag, Oid,
+    xdm::{PackageLimits, PackageTolerances},
+};
+
+/// How packages are imported.
+#[derive(Clone, Debug)]
+pub struct XdmConfig {
+    /// What is too much; one document is at most that of `[limits]`.
+    pub limits: PackageLimits,
+    /// Habits of real packages that are taken.
+    pub tolerances: PackageTolerances,
+    /// Assigning authorities whose patient numbers are of this house; all if empty (R-32-38).
+    pub patient_domains: Vec<Oid>,
+    /// Whether a replacement deprecates what it replaces here (R-32-58).
+    pub replace: bool,
+    /// Codes for metadata without them, in the order of the names of their sections (R-32-59).
+    pub defaults: Vec<XdmDefaults>,
+}
+
+/// `[xdm.defaults.NAME]`: codes for the documents of one kind of source.
+#[derive(Clone, Debug, Default)]
+pub struct XdmDefaults {
+    /// SubmissionSet.sourceId that it is for.
+    pub source_id: Option<Oid>,
+    /// mimeType that it is for.
+    pub mime_type: Option<String>,
+    /// formatCode that it is for.
+    pub for_format: Option<String>,
+    /// The codes, in the order of [`XdmDefaults::CODES`].
+    pub codes: [Option<Code>; 7],
+    /// languageCode.
+    pub language_code: Option<LanguageTag>,
+}
+
+impl XdmDefaults {
+    /// The keys of the codes.
+    pub const CODES: [&str; 7] = [
+        "class_code",
+        "type_code",
+        "format_code",
+        "facility_code",
+        "practice_setting_code",
+        "confidentiality_code",
+        "content_type_code",
+    ];
+
+    fn read(s: &mut Settings, section: &str) -> Self {
+        let key = |name: &str| format!("{section}.{name}");
+        Self {
+            source_id: s.optional(&key("source_id")),
+            mime_type: s.optional(&key("mime_type")),
+            for_format: s.optional(&key("for_format")),
+            codes: Self::CODES.map(|name| s.with(&key(name), code)),
+            language_code: s.optional(&key("language_code")),
+        }
+    }
+}
+
+/// `CODE^NAME^SCHEME`.
+fn code(text: &str) -> Result<Code, String> {
+    let parts: Vec<&str> = text.split('^').collect();
+    let [code, name, scheme] = parts.as_slice() else { return Err("a code is CODE^NAME^SCHEME".to_owned()) };
+    let value = CodeValue::new(code, scheme).map_err(|error| error.to_string())?;
+    Ok(Code { value, display_name: (*name).into() })
+}
+
+impl XdmConfig {
+    pub(super) fn read(s: &mut Settings, limits: &LimitsConfig) -> Self {
+        let names = s.names("xdm.defaults");
+        let default = PackageLimits::default();
+        let most = |s: &mut Settings, key, default: u64, ceiling| {
+            s.number(key, usize::try_from(default).unwrap_or(usize::MAX), 1, ceiling)
+        };
+        let entries = most(s, "xdm.entries", default.entries, 2_000_000);
+        let document_bytes = s.size("xdm.document", "32 GiB", "32 GiB").min(limits.document_bytes);
+        Self {
+            limits: PackageLimits {
+                package_bytes: s.size("xdm.package", "64 GiB", "1024 GiB"),
+                entries: u64::try_from(entries).unwrap_or(u64::MAX),
+                document_bytes,
+                referenced_bytes: s.size("xdm.documents", "128 GiB", "1024 GiB"),
+                metadata_bytes: s.size("xdm.metadata", "32 MiB", "256 MiB"),
+                sets: most(s, "xdm.sets", default.sets as u64, 100_000),
+                documents: most(s, "xdm.documents_per_set", default.documents as u64, 1_000_000),
+                ..default
+            },
+            tolerances: PackageTolerances {
+                fold_case: s.parsed("xdm.lenient_case", true),
+                wrapper: s.parsed("xdm.lenient_wrapper", true),
+                backslash: s.parsed("xdm.lenient_backslash", true),
+                uri_attribute: s.parsed("xdm.lenient_uri_attribute", true),
+                missing_hash: s.parsed("xdm.lenient_missing_hash", true),
+                sha256: s.parsed("xdm.lenient_sha256", true),
+                empty_slots: s.parsed("xdm.lenient_empty_slots", true),
+                symbolic_ids: s.parsed("xdm.lenient_ids", true),
+            },
+            patient_domains: s.list_with("xdm.patient_domains", |oid| {
+                oid.parse().map_err(|error: crate::model::OidError| format!("'{oid}': {error}"))
+            }),
+            replace: s.parsed("xdm.replace", false),
+            defaults: names.iter().map(|name| XdmDefaults::read(s, &format!("xdm.defaults.{name}"))).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn r_32_59_defaults_are_named_sections_of_codes() {
+        let text = "[xdm.defaults.clinic]\nsource_id = \"2.999.20\"\n\
+            confidentiality_code = \"N^normal^2.16.840.1.113883.5.25\"\nlanguage_code = \"nl-NL\"\n";
+        let config = Config::from_text("x", text).expect("in order");
+        let [clinic] = config.xdm.defaults.as_slice() else { panic!("one section") };
+        let code = clinic.codes[5].as_ref().expect("a code");
+        assert_eq!((code.value.code(), &*code.display_name), ("N", "normal"));
+        for (wrong, problem) in [
+            ("[xdm.defaults.a]\nclass_code = \"N\"\n", "a code is CODE^NAME^SCHEME"),
+            ("[xdm.defaults.a]\nclass = \"N^n^2.999\"\n", "unknown key"),
+            ("[xdm]\npatient_domains = [\"x\"]\n", "'x': "),
+        ] {
+            let error = Config::from_text("x", wrong).expect_err("must be refused").to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_a_package_is_at_most_one_of_the_repository() {
+        let config = Config::from_text("x", "[limits]\ndocument = \"1 GiB\"\n").expect("in order");
+        assert_eq!(config.xdm.limits.document_bytes, 1 << 30);
+    }
+}

@@ -1,0 +1,88 @@
+//! The audit trail: which events are recorded, and that they are durable before anybody is answered.
+//!
+//! What changes something is recorded in its transaction (`Tx::insert_audit`), everything else with [`Auditor::record`]. A
+//! request whose events cannot be kept fails. What an event says stands in [`events`].
+//!
+//! Source: design section 9 (Audit), spec security §2.
+
+pub mod events;
+mod heads;
+mod sealer;
+mod verify;
+
+use std::sync::Arc;
+
+pub use heads::Heads;
+pub use sealer::{SealError, Sealer};
+pub use verify::{VerifyError, verify};
+
+use crate::{
+    model::{AuditEvent, RequestContext},
+    store::{Store, StoreError},
+};
+
+/// What the audit may be told by configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// Whether anything is recorded; off for measurements only.
+    pub record: bool,
+    /// Name of this node, AuditSourceID; also the UserID where it is the caller.
+    pub source_id: Arc<str>,
+    /// Record both sides where the repository registers in this process (S-AUD-03).
+    pub internal_hops: bool,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { record: true, source_id: "knoop".into(), internal_hops: true }
+    }
+}
+
+/// An audit trail in a database of its own in this folder.
+#[cfg(test)]
+pub(crate) async fn trail_for_tests(folder: &std::path::Path) -> Auditor {
+    let settings = crate::store::SqliteSettings::new(folder.join("knoop.sqlite"));
+    let store = Store::open(&crate::store::StoreSettings::Sqlite(settings)).await.expect("a database");
+    store.migrate().await.expect("a schema");
+    Auditor::new(store, AuditSettings::default())
+}
+
+/// The way into the audit trail. Cheap to clone.
+#[derive(Clone)]
+pub struct Auditor {
+    store: Store,
+    settings: Arc<AuditSettings>,
+}
+
+impl Auditor {
+    /// An auditor over this store.
+    pub fn new(store: Store, settings: AuditSettings) -> Self {
+        Self { store, settings: Arc::new(settings) }
+    }
+
+    /// Whether anything is recorded; who builds events at some cost asks first.
+    pub fn records(&self) -> bool {
+        self.settings.record
+    }
+
+    /// What it was told by configuration.
+    pub fn settings(&self) -> &AuditSettings {
+        &self.settings
+    }
+
+    /// Records events that belong to no change. They are durable when this returns.
+    ///
+    /// # Errors
+    /// When they could not be kept; the request that they tell of must fail then (S-AUD-50).
+    pub async fn record(&self, events: Vec<AuditEvent>) -> Result<(), StoreError> {
+        if !self.records() {
+            return Ok(());
+        }
+        self.store.record_audit(&events).await
+    }
+
+    /// The two sides of a request, as events name them.
+    pub fn parties<'a>(&'a self, ctx: &'a RequestContext) -> events::Parties<'a> {
+        events::Parties::new(ctx, &self.settings.source_id)
+    }
+}

@@ -1,0 +1,103 @@
+//! Seals what was recorded, at least every second, and writes each head to the file outside the database.
+//!
+//! Source: design section 9 (Audit); docs/adr/0004.
+
+use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use super::Heads;
+use crate::store::{Store, StoreError};
+
+/// How often it looks; S-AUD-61 gives a row ten seconds.
+const EVERY: Duration = Duration::from_millis(500);
+/// How often the month to come gets its partition, in rounds.
+const MONTHS_EVERY: u32 = 7200;
+const DAY_MS: i64 = 86_400_000;
+/// Seals that are read at a time for the file of heads.
+const SEALS_AT_ONCE: i64 = 500;
+
+/// Why nothing was sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// The database or a file of reads.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file of heads.
+    #[error("the file of heads cannot be written: {0}")]
+    Heads(#[from] io::Error),
+}
+
+/// Makes seals.
+pub struct Sealer {
+    store: Store,
+    heads: Heads,
+    clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    newest: watch::Sender<i64>,
+}
+
+impl Sealer {
+    /// A sealer over this store; `clock` tells milliseconds since 1970.
+    pub fn new(store: Store, heads: Heads, clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
+        Self { store, heads, clock, newest: watch::Sender::new(0) }
+    }
+
+    /// Number of the newest seal, for those who wait for what they may send.
+    pub fn newest(&self) -> watch::Receiver<i64> {
+        self.newest.subscribe()
+    }
+
+    /// Seals everything that is committed.
+    ///
+    /// # Errors
+    /// When the database or the file of heads cannot be written; what was sealed until then is sealed.
+    pub async fn seal(&self) -> Result<(), SealError> {
+        while self.store.seal_audit((self.clock)()).await? > 0 {}
+        let (newest, _) = self.store.audit_head().await?;
+        let mut last = self.heads.last_seq()?;
+        while last < newest {
+            let seals = self.store.audit_seals(last + 1, SEALS_AT_ONCE).await?;
+            let Some(newest_read) = seals.last().map(|seal| seal.seq) else { break };
+            self.heads.append(&seals)?;
+            last = newest_read;
+        }
+        self.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
+        Ok(())
+    }
+
+    /// Seals until `stop` is done, and once more then.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        for round in 0_u32.. {
+            if round % MONTHS_EVERY == 0 {
+                self.make_months().await;
+            }
+            self.seal_or_tell().await;
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = &mut stop => break,
+            }
+        }
+        self.seal_or_tell().await;
+    }
+
+    /// A connection that is lost in the middle is no news: the next one is tried before anybody is told.
+    async fn seal_or_tell(&self) {
+        let mut sealed = self.seal().await;
+        if let Err(SealError::Store(StoreError::Unavailable { .. })) = &sealed {
+            sealed = self.seal().await;
+        }
+        if let Err(error) = sealed {
+            tracing::error!(%error, "the audit could not be sealed; it is tried again");
+        }
+    }
+
+    async fn make_months(&self) {
+        let now_ms = (self.clock)();
+        for time_ms in [now_ms, now_ms + 7 * DAY_MS] {
+            if let Err(error) = self.store.make_audit_month(time_ms).await {
+                tracing::warn!(%error, "a month of the audit got no partition of its own");
+            }
+        }
+    }
+}

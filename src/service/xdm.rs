@@ -1,0 +1,12 @@
+//! XDM: packages of documents that came, or go, on media and by mail.
+//!
+//! Works on what `wire::xdm` reads and writes of a package; takes documents over through the repository, as an ITI-41 of this house.
+//!
+//! Source: ITI TF-1 §16, ITI TF-2 §3.32.
+
+pub mod export;
+mod import;
+
+pub use import::{
+    Choice, CodeDefaults, Examined, ImportError, ImportSettings, Importer, MediaOrigin, Progress, examine, verify,
+};

@@ -1,0 +1,123 @@
+//! Why there is no package.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    client::ClientError,
+    model::{Finding, XdsErrorCode},
+    store::{StoreError, documents::DocumentError},
+    wire::xdm::{dicom_header::HeaderError, tree_write::TreeError, zip_write::ZipError},
+};
+
+/// Why there is no package. `Display` names documents by uniqueId and no patient.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// A query or a retrieve was refused.
+    #[error("refused: {}", told(.0))]
+    Refused(Vec<Finding>),
+    /// A peer cannot be asked.
+    #[error(transparent)]
+    Peer(#[from] ClientError),
+    /// No document matches.
+    #[error("no document is there to export")]
+    Nothing,
+    /// More than the names on a medium can count.
+    #[error("XdmTooMany: a medium holds at most 99999 submission sets of 99999 documents each")]
+    TooMany,
+    /// An object that cannot be understood.
+    #[error("an object of the registry cannot be read: {0}")]
+    Object(String),
+    /// A document that was not given.
+    #[error("document {0} is not available")]
+    Missing(String),
+    /// A document that differs from what is said of it (R-32-51).
+    #[error("XdmSourceCorrupt: document {0} differs from its hash or size in the metadata")]
+    SourceCorrupt(String),
+    /// A document beyond what the medium can hold.
+    #[error("XdmDocumentTooLargeForMedium: document {0} has 4 GiB or more, which a directory tree cannot hold")]
+    TooLarge(String),
+    /// A document of several parts (R-32-52).
+    #[error("XdmMultipartUnsupported: document {0} is multipart/related")]
+    Multipart(String),
+    /// No number that could stand for a BSN.
+    #[error("XdmNoOwnNumber: document {0} names no number of the patient but the BSN; give one")]
+    NoOwnNumber(String),
+    /// A DICOM object that cannot be given another patient number.
+    #[error("XdmBsnUnreadable: document {0}: {1}")]
+    BsnUnreadable(String, HeaderError),
+    /// The final scan found something (K-32).
+    #[error("XdmBsnLeft: {0} still holds a BSN or the name of its authority; take the document out, or confirm it")]
+    BsnLeft(String),
+    /// There is a file already.
+    #[error("{} is there already", .0.display())]
+    Occupied(PathBuf),
+    /// The zip file.
+    #[error(transparent)]
+    Zip(#[from] ZipError),
+    /// The tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// A file of ours.
+    #[error("a file cannot be used: {0}")]
+    Io(#[from] io::Error),
+    /// A document of our own store.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// Our own database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The writer stopped.
+    #[error("the writing of the package was broken off")]
+    Aborted,
+}
+
+fn told(findings: &[Finding]) -> String {
+    let texts: Vec<String> = findings.iter().map(|it| format!("{}: {}", it.code.as_str(), it.context)).collect();
+    texts.join("; ")
+}
+
+impl ExportError {
+    /// Whether somebody refused, rather than something broke.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Nothing | Self::Missing(_) | Self::BsnLeft(_) | Self::BsnUnreadable(..))
+    }
+
+    /// Whether a registry would answer, if it were asked about one patient at a time.
+    pub(super) fn is_about_several_patients(&self) -> bool {
+        let code = XdsErrorCode::ResultNotSinglePatient;
+        matches!(self, Self::Refused(findings) if findings.iter().any(|finding| finding.code == code))
+    }
+
+    /// Whether the command or request itself is wrong.
+    pub fn is_wrong_use(&self) -> bool {
+        matches!(
+            self,
+            Self::NoOwnNumber(_)
+                | Self::Occupied(_)
+                | Self::Tree(TreeError::Occupied(_))
+                | Self::TooLarge(_)
+                | Self::Multipart(_)
+        )
+    }
+
+    /// A code for the audit trail.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(findings) => findings.first().map_or("XDSRegistryError", |it| it.code.as_str()),
+            Self::Peer(_) => "XdmPeer",
+            Self::Nothing => "XdmNothing",
+            Self::TooMany => "XdmTooMany",
+            Self::Object(_) => "XdmObject",
+            Self::Missing(_) => "XDSDocumentUniqueIdError",
+            Self::SourceCorrupt(_) => "XdmSourceCorrupt",
+            Self::TooLarge(_) => "XdmDocumentTooLargeForMedium",
+            Self::Multipart(_) => "XdmMultipartUnsupported",
+            Self::NoOwnNumber(_) => "XdmNoOwnNumber",
+            Self::BsnUnreadable(..) => "XdmBsnUnreadable",
+            Self::BsnLeft(_) => "XdmBsnLeft",
+            Self::Occupied(_) | Self::Tree(TreeError::Occupied(_)) => "XdmOccupied",
+            Self::Zip(_) | Self::Tree(_) | Self::Io(_) | Self::Document(_) | Self::Aborted => "XdmIo",
+            Self::Store(_) => "XDSRegistryError",
+        }
+    }
+}

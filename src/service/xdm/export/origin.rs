@@ -1,0 +1,187 @@
+//! Where documents come from: registry and repository of this process, of a peer, or a folder of files.
+
+use std::{collections::HashMap, path::PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::{ExportError, draft::Wanted};
+use crate::{
+    client::{PartsTo, Peer, RetrievedContent},
+    model::{
+        QueryAnswer, RegistryResponse, RequestContext, ResponseStatus, XdsErrorCode,
+        rim::{AdhocQueryRequest, DocumentRequest, RegistryObject},
+    },
+    service::{Registry, Repository, repository::DocumentReader},
+    wire::xdm::metadata_write::from_store,
+};
+
+/// Where documents come from.
+#[expect(clippy::large_enum_variant, reason = "one for each export")]
+pub enum Origin {
+    /// Registry and repository of this process.
+    Here(Here),
+    /// Those of somebody else.
+    Peers(Peers),
+    /// Files.
+    Files(Files),
+}
+
+/// Registry and repository of this process, which ask for access and record as for any other caller.
+pub struct Here {
+    /// The registry.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: Repository,
+    /// The request element of a query, for the audit trail (S-AUD-17).
+    pub written: fn(&AdhocQueryRequest) -> String,
+}
+
+/// Somebody else's registry and repository.
+pub struct Peers {
+    /// The registry.
+    pub registry: Peer,
+    /// The repository.
+    pub repository: Peer,
+    /// Where documents lie on their way.
+    pub folder: PathBuf,
+}
+
+/// Files with their entries.
+#[derive(Debug)]
+pub struct Files {
+    /// In the order in which they stand in the package.
+    pub documents: Vec<LocalDocument>,
+}
+
+/// A file with its entry.
+#[derive(Debug)]
+pub struct LocalDocument {
+    /// The file.
+    pub path: PathBuf,
+    /// What is said of it.
+    pub entry: RegistryObject,
+}
+
+/// The octets of one document.
+pub(super) enum Source {
+    Reader(DocumentReader),
+    Temporary(NamedTempFile),
+    Bytes(Vec<u8>),
+    File(PathBuf),
+}
+
+impl Origin {
+    /// The whole objects that a query finds.
+    pub(super) async fn objects(
+        &self,
+        ctx: &mut RequestContext,
+        query: &AdhocQueryRequest,
+    ) -> Result<Vec<RegistryObject>, ExportError> {
+        match self {
+            Self::Here(here) => match here.ask(ctx, query).await? {
+                QueryAnswer::LeafClass(objects) => objects
+                    .iter()
+                    .map(|object| from_store(object).map_err(|error| ExportError::Object(error.to_string())))
+                    .collect(),
+                QueryAnswer::ObjectRef(_) => Ok(Vec::new()),
+            },
+            Self::Peers(peers) => {
+                let message_id = ctx.fresh_uuid().to_string();
+                let answer = peers.registry.stored_query(&message_id, query).await?;
+                refuse_unless_done(answer.response.into_response(XdsErrorCode::RegistryError))?;
+                Ok(answer.objects.objects)
+            }
+            Self::Files(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The ids of what a query finds.
+    pub(super) async fn ids(
+        &self,
+        ctx: &mut RequestContext,
+        query: &AdhocQueryRequest,
+    ) -> Result<Vec<String>, ExportError> {
+        match self {
+            Self::Here(here) => match here.ask(ctx, query).await? {
+                QueryAnswer::ObjectRef(ids) => Ok(ids.iter().map(|(id, _)| id.to_string()).collect()),
+                QueryAnswer::LeafClass(_) => Ok(Vec::new()),
+            },
+            Self::Peers(peers) => {
+                let message_id = ctx.fresh_uuid().to_string();
+                let answer = peers.registry.stored_query(&message_id, query).await?;
+                refuse_unless_done(answer.response.into_response(XdsErrorCode::RegistryError))?;
+                Ok(answer.object_refs.iter().map(ToString::to_string).collect())
+            }
+            Self::Files(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The octets of documents, in their order; fails unless all are given (R-32-62, policy `whole`).
+    pub(super) async fn retrieve(
+        &self,
+        ctx: &mut RequestContext,
+        documents: &[&Wanted],
+    ) -> Result<Vec<Source>, ExportError> {
+        let requests: Vec<DocumentRequest> = documents
+            .iter()
+            .map(|document| DocumentRequest {
+                home_community_id: document.home.as_deref().map(Into::into),
+                repository_unique_id: (*document.repository_unique_id).into(),
+                document_unique_id: document.unique_id.clone(),
+            })
+            .collect();
+        match self {
+            Self::Here(here) => {
+                let retrieval = here.repository.retrieve(ctx, &requests).await;
+                if retrieval.documents.len() < documents.len() {
+                    return Err(ExportError::Refused(retrieval.response.findings));
+                }
+                Ok(retrieval.documents.into_iter().map(|document| Source::Reader(document.reader)).collect())
+            }
+            Self::Peers(peers) => peers.retrieve(ctx, &requests).await,
+            Self::Files(files) => documents
+                .iter()
+                .map(|document| {
+                    let file = document.file.and_then(|number| files.documents.get(number));
+                    let missing = || ExportError::Missing(document.unique_id.to_string());
+                    file.map(|file| Source::File(file.path.clone())).ok_or_else(missing)
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Here {
+    async fn ask(&self, ctx: &mut RequestContext, query: &AdhocQueryRequest) -> Result<QueryAnswer, ExportError> {
+        let (response, answer) = self.registry.stored_query(ctx, query, &(self.written)(query)).await;
+        refuse_unless_done(response)?;
+        Ok(answer)
+    }
+}
+
+impl Peers {
+    async fn retrieve(
+        &self,
+        ctx: &mut RequestContext,
+        requests: &[DocumentRequest],
+    ) -> Result<Vec<Source>, ExportError> {
+        let message_id = ctx.fresh_uuid().to_string();
+        let answer = self.repository.retrieve(&message_id, requests, &PartsTo::Directory(self.folder.clone())).await?;
+        refuse_unless_done(answer.response.into_response(XdsErrorCode::RegistryError))?;
+        let mut given: HashMap<Box<str>, RetrievedContent> =
+            answer.documents.into_iter().map(|it| (it.request.document_unique_id, it.content)).collect();
+        let source = |request: &DocumentRequest| match given.remove(&request.document_unique_id) {
+            Some(RetrievedContent::File(file)) => Ok(Source::Temporary(file)),
+            Some(RetrievedContent::Inline(bytes)) => Ok(Source::Bytes(bytes)),
+            Some(RetrievedContent::Nowhere) | None => Err(ExportError::Missing(request.document_unique_id.to_string())),
+        };
+        requests.iter().map(source).collect()
+    }
+}
+
+fn refuse_unless_done(response: RegistryResponse) -> Result<(), ExportError> {
+    match response.status {
+        ResponseStatus::Failure => Err(ExportError::Refused(response.findings)),
+        ResponseStatus::Success | ResponseStatus::PartialSuccess => Ok(()),
+    }
+}

@@ -1,0 +1,7 @@
+//! Packages made in code, in order and broken, and what is found in them.
+
+mod documents;
+mod habits;
+mod sample;
+mod sets;
+mod tree;

@@ -1,0 +1,144 @@
+//! Directory records: their types, and how they are written.
+//!
+//! Source: DICOM PS3.3 §F.3.2.2 and §F.4.
+
+use crate::wire::xdm::dicom_header::Tag;
+
+const STORAGE: &str = "1.2.840.10008.5.1.4.1.1.";
+
+/// Record types by what follows the arc of storage classes; the first that matches. What begins with none is an image.
+const KINDS: [(&str, &str); 30] = [
+    ("88.59", "KEY OBJECT DOC"),
+    ("88.", "SR DOCUMENT"),
+    ("11.", "PRESENTATION"),
+    ("131", "PRESENTATION"),
+    ("104.", "ENCAP DOC"),
+    ("9.", "WAVEFORM"),
+    ("481.10", "IMAGE"),
+    ("481.1", "IMAGE"),
+    ("481.2", "RT DOSE"),
+    ("481.3", "RT STRUCTURE SET"),
+    ("481.4", "RT TREAT RECORD"),
+    ("481.5", "RT PLAN"),
+    ("481.6", "RT TREAT RECORD"),
+    ("481.7", "RT TREAT RECORD"),
+    ("481.8", "RT PLAN"),
+    ("481.9", "RT TREAT RECORD"),
+    ("481.", "RADIOTHERAPY"),
+    ("4.2", "SPECTROSCOPY"),
+    ("66.1", "REGISTRATION"),
+    ("66.2", "FIDUCIAL"),
+    ("66.3", "REGISTRATION"),
+    ("66.4", "IMAGE"),
+    ("66.5", "SURFACE"),
+    ("66.6", "TRACT"),
+    ("66", "RAW DATA"),
+    ("67", "VALUE MAP"),
+    ("68.", "SURFACE SCAN"),
+    ("77.1.5.3", "STEREOMETRIC"),
+    ("78.", "MEASUREMENT"),
+    ("200.", "PLAN"),
+];
+
+/// The record type of a SOP class; none for what is not stored.
+pub(super) fn kind_of(sop_class: &str) -> Option<&'static str> {
+    let rest = sop_class.strip_prefix(STORAGE)?;
+    let matches = |start: &str| {
+        let after = rest.strip_prefix(start);
+        after.is_some_and(|after| after.is_empty() || after.starts_with('.') || start.ends_with('.'))
+    };
+    Some(KINDS.iter().find(|(start, _)| matches(start)).map_or("IMAGE", |(_, kind)| kind))
+}
+
+/// Appends an element, padded to an even length.
+pub(super) fn element(out: &mut Vec<u8>, tag: Tag, vr: &[u8; 2], value: &[u8]) {
+    out.extend_from_slice(&((tag >> 16) as u16).to_le_bytes());
+    out.extend_from_slice(&(tag as u16).to_le_bytes());
+    out.extend_from_slice(vr);
+    let padding = value.len() % 2;
+    let length = value.len() + padding;
+    if matches!(vr, b"OB" | b"SQ") {
+        out.extend_from_slice(&[0, 0]);
+        out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+    } else {
+        out.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX - 1).to_le_bytes());
+    }
+    out.extend_from_slice(value);
+    let pad = if matches!(vr, b"UI" | b"OB") { 0 } else { b' ' };
+    out.extend(std::iter::repeat_n(pad, padding));
+}
+
+/// A directory record.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// Everything from the record type on, encoded.
+    body: Vec<u8>,
+    keys: Vec<u8>,
+    /// Places of the records below it.
+    pub(super) children: Vec<usize>,
+}
+
+/// Item, next record, in use flag, lower level.
+const FIXED: usize = 8 + 12 + 10 + 12;
+
+impl Record {
+    /// A record of this type with its encoded keys, in ascending order of tags.
+    pub(super) fn new(kind: &str, keys: Vec<u8>) -> Self {
+        let mut body = Vec::new();
+        element(&mut body, 0x0004_1430, b"CS", kind.as_bytes());
+        Self { body, keys, children: Vec::new() }
+    }
+
+    /// Lets it refer to an object.
+    pub(super) fn refer(&mut self, path: &str, sop_class: &str, instance: &str, transfer_syntax: &str) {
+        element(&mut self.body, 0x0004_1500, b"CS", path.replace('/', "\\").as_bytes());
+        element(&mut self.body, 0x0004_1510, b"UI", sop_class.as_bytes());
+        element(&mut self.body, 0x0004_1511, b"UI", instance.as_bytes());
+        element(&mut self.body, 0x0004_1512, b"UI", transfer_syntax.as_bytes());
+    }
+
+    /// Octets of the whole item.
+    pub(super) fn length(&self) -> usize {
+        FIXED + self.body.len() + self.keys.len()
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>, next: u32, lower: u32) {
+        out.extend_from_slice(b"\xfe\xff\x00\xe0");
+        out.extend_from_slice(&u32::try_from(self.length() - 8).unwrap_or(u32::MAX).to_le_bytes());
+        element(out, 0x0004_1400, b"UL", &next.to_le_bytes());
+        element(out, 0x0004_1410, b"US", &[0xFF, 0xFF]);
+        element(out, 0x0004_1420, b"UL", &lower.to_le_bytes());
+        out.extend_from_slice(&self.body);
+        out.extend_from_slice(&self.keys);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sop_class_has_the_record_of_the_standard() {
+        for (class, kind) in [
+            ("1.2.840.10008.5.1.4.1.1.2", Some("IMAGE")),
+            ("1.2.840.10008.5.1.4.1.1.6.1", Some("IMAGE")),
+            ("1.2.840.10008.5.1.4.1.1.4.1", Some("IMAGE")),
+            ("1.2.840.10008.5.1.4.1.1.4.2", Some("SPECTROSCOPY")),
+            ("1.2.840.10008.5.1.4.1.1.66", Some("RAW DATA")),
+            ("1.2.840.10008.5.1.4.1.1.66.4", Some("IMAGE")),
+            ("1.2.840.10008.5.1.4.1.1.67", Some("VALUE MAP")),
+            ("1.2.840.10008.5.1.4.1.1.88.59", Some("KEY OBJECT DOC")),
+            ("1.2.840.10008.5.1.4.1.1.88.11", Some("SR DOCUMENT")),
+            ("1.2.840.10008.5.1.4.1.1.104.1", Some("ENCAP DOC")),
+            ("1.2.840.10008.5.1.4.1.1.11.1", Some("PRESENTATION")),
+            ("1.2.840.10008.5.1.4.1.1.9.1.1", Some("WAVEFORM")),
+            ("1.2.840.10008.5.1.4.1.1.481.1", Some("IMAGE")),
+            ("1.2.840.10008.5.1.4.1.1.481.5", Some("RT PLAN")),
+            ("1.2.840.10008.5.1.4.1.1.481.11", Some("RADIOTHERAPY")),
+            ("1.2.840.10008.1.3.10", None),
+            ("1.2.840.10008.5.1.4.1.2.1.1", None),
+        ] {
+            assert_eq!(kind_of(class), kind, "{class}");
+        }
+    }
+}

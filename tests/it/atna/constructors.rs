@@ -1,0 +1,153 @@
+//! What this program records of a transaction is the row of the table, to the octet.
+
+use std::sync::Arc;
+
+use knoop::{
+    model::{AuditEvent, Caller, Coded, Ids, RequestContext, User},
+    service::audit::events::{
+        AuditedDocument, Medium, Parties, Query, Submitted, Verdict, distributed_on_media, provide_and_register,
+        provide_and_register_as_client, query, register, register_as_client, retrieve,
+    },
+};
+use libtest_mimic::Trial;
+
+use super::{
+    blocks::{CONSUMER, PATIENT, REGISTRY, REPOSITORY, TIME_MS},
+    messages::{lines, message},
+    rows,
+};
+use crate::harness::plain;
+
+pub fn trials() -> Vec<Trial> {
+    plain![
+        row_02_by_its_constructor,
+        row_07_by_its_constructor,
+        row_08_by_its_constructor,
+        row_09_by_its_constructor,
+        row_10_by_its_constructor,
+        row_12_by_its_constructor,
+        row_26_by_its_constructor,
+    ]
+    .into()
+}
+
+fn coded(code: &str, system: &str, display: &str) -> Coded {
+    Coded { code: code.into(), system: system.into(), system_name: "".into(), display: display.into() }
+}
+
+/// The request behind the rows: a consumer of hospital B, and a physician.
+fn request(endpoint: &str) -> RequestContext {
+    let caller = Caller { subject: CONSUMER.into(), address: Some([192, 0, 2, 17].into()), ..Caller::loopback() };
+    let now = jiff::Timestamp::from_millisecond(TIME_MS).expect("a time");
+    let mut ctx = RequestContext::new(caller, now, "urn:uuid:1".into(), Ids::Counted(1));
+    ctx.endpoint = endpoint.into();
+    ctx.user = Some(Arc::new(User {
+        issuer: "https://sts.ziekenhuis-b.example".into(),
+        name_id: "900012345".into(),
+        alias: "".into(),
+        assertion_id: "_1".into(),
+        digest: [0; 32],
+        not_on_or_after_ms: TIME_MS,
+        assurance: "".into(),
+        name: "".into(),
+        organisation_name: "".into(),
+        organisation_id: None,
+        home: None,
+        roles: vec![coded("01.000", "2.16.840.1.113883.2.4.15.111", "Arts")],
+        purposes: vec![coded("TREAT", "2.16.840.1.113883.5.8", "treatment")],
+        patient: None,
+        consent_document: None,
+        consent_policy: None,
+        provider: None,
+        mandated: None,
+        npi: None,
+        requesting_category: None,
+        data_categories: Vec::new(),
+    }));
+    ctx
+}
+
+#[track_caller]
+fn expect_row(name: &str, event: &AuditEvent) {
+    let row = rows::rows().into_iter().find(|(row, _)| row == name).expect("a row").1;
+    let own = format!("AlternativeUserID=\"{}\"", std::process::id());
+    let have = message(event).replace(&own, "AlternativeUserID=\"4711\"");
+    assert_eq!(lines(&have), lines(&message(&row)));
+}
+
+fn row_02_by_its_constructor() {
+    let ctx = request(REGISTRY);
+    let asked = Query {
+        query_id: "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d",
+        received: "<query:AdhocQueryRequest>...</query:AdhocQueryRequest>",
+        home: Some("urn:oid:2.999.31.1"),
+    };
+    expect_row("row-02", &query(&Parties::new(&ctx, "knoop1"), &asked, Some(PATIENT), Verdict::success()));
+}
+
+const SUBMITTED: Submitted<'static> = Submitted { patient: Some(PATIENT), submission_set: Some("2.999.31.5.8") };
+
+/// Where the rows of clients have their peer: another machine, which this side knows by nothing but its address.
+const AWAY: &str = "https://192.0.2.17:8443";
+
+/// A row in which this program is the caller, under the name of the consumer.
+#[track_caller]
+fn expect_row_of_client(name: &str, called: &str, make: impl FnOnce(&Parties<'_>, &str) -> AuditEvent) {
+    let ctx = request(called);
+    let (_, path) = called.split_once(":8443").expect("a port");
+    let mut event = make(&Parties::new(&ctx, CONSUMER), &format!("{AWAY}{path}"));
+    let destination = &mut event.participants[1].user_id;
+    assert_eq!(*destination, format!("{AWAY}{path}"));
+    called.clone_into(destination);
+    expect_row(name, &event);
+}
+
+fn row_07_by_its_constructor() {
+    expect_row_of_client("row-07", REPOSITORY, |parties, called| {
+        provide_and_register_as_client(parties, called, SUBMITTED, Verdict::success())
+    });
+}
+
+fn row_09_by_its_constructor() {
+    expect_row_of_client("row-09", REGISTRY, |parties, called| {
+        register_as_client(parties, called, SUBMITTED, Verdict::success())
+    });
+}
+
+fn row_08_by_its_constructor() {
+    let ctx = request(REPOSITORY);
+    expect_row("row-08", &provide_and_register(&Parties::new(&ctx, "knoop1"), SUBMITTED, Verdict::success()));
+}
+
+fn row_10_by_its_constructor() {
+    let ctx = request(REGISTRY);
+    expect_row("row-10", &register(&Parties::new(&ctx, "knoop1"), SUBMITTED, Verdict::success()));
+}
+
+fn row_12_by_its_constructor() {
+    let ctx = request(REPOSITORY);
+    let documents = ["2.999.31.7.1.2026.55", "2.999.31.7.1.2026.56"].map(|unique_id| AuditedDocument {
+        unique_id,
+        repository_unique_id: "2.999.31.7.1",
+        home: Some("urn:oid:2.999.31.1"),
+        confidentiality: "",
+    });
+    expect_row("row-12", &retrieve(&Parties::new(&ctx, "knoop1"), Some(PATIENT), documents, Verdict::success()));
+}
+
+/// R-32-41
+fn row_26_by_its_constructor() {
+    let ctx = request("https://knoop1.regio-a.example:8443/xdm/export");
+    let parties = Parties::new(&ctx, "knoop1");
+    let event = distributed_on_media(&parties, None, Medium::usb("USB"), SUBMITTED, Verdict::success());
+    let mut row = rows::rows().into_iter().find(|(row, _)| row == "row-26").expect("a row").1;
+    // UserIDs are free, and a medium has no address.
+    row.participants[0].user_id = "knoop1".to_owned();
+    row.participants[0].network = event.participants[0].network.clone();
+    row.participants[1].network = None;
+    let own = format!("AlternativeUserID=\"{}\"", std::process::id());
+    let have = message(&event).replace(&own, "AlternativeUserID=\"4711\"");
+    assert_eq!(lines(&have), lines(&message(&row)));
+    let file = distributed_on_media(&parties, None, Medium::file("P.ZIP"), SUBMITTED, Verdict::success());
+    assert!(message(&file).contains("csd-code=\"110037\""));
+}

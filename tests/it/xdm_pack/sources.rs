@@ -1,0 +1,100 @@
+//! Documents of a peer, and of a folder.
+
+use std::fs;
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use super::{
+    KINDS,
+    package::{Opened, here},
+    provide,
+};
+use crate::harness::{TestServer, on_every_store, plain, sample};
+
+/// Passes the eleven-test.
+const BSN: &str = "999900006^^^&2.16.840.1.113883.2.4.6.3&ISO";
+
+pub fn trials() -> Vec<Trial> {
+    let mut all: Vec<Trial> = on_every_store![documents_of_a_peer].collect();
+    all.extend(plain![documents_of_a_folder, a_folder_that_is_wrong_is_told]);
+    all
+}
+
+fn documents_of_a_peer(server: &TestServer) {
+    let patient = sample::patient();
+    let objects = provide(server, &patient, &KINDS);
+    let (folder, url) = (here(), format!("http://{}/xds", server.address));
+    let out = folder.join("P.ZIP");
+    let name = out.display().to_string();
+    let arguments = ["xdm", "pack", &name, "--from", &url, "--patient", &patient];
+    let made = server.prepared.command(&arguments).current_dir(&folder).output().expect("it runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let package = Opened::zip(&out);
+    let set = package.set("SUBSET01");
+    for (object, (_, octets)) in objects.iter().zip(KINDS) {
+        let entry = set.entry(&object.unique_id());
+        let uri = entry.value("URI").expect("a URI");
+        assert_eq!(package.file(&format!("IHE_XDM/SUBSET01/{uri}")), octets);
+    }
+    // Nothing stays where documents lay on their way.
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1);
+}
+
+/// Any program that takes no server.
+fn knoop(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_knoop"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("the program can be started")
+}
+
+fn documents_of_a_folder() {
+    let folder = here();
+    fs::create_dir(folder.join("scans")).expect("made");
+    fs::write(folder.join("scans/letter.txt"), "Dear colleague").expect("written");
+    fs::write(folder.join("scans/scan.pdf"), "%PDF-1.7\n").expect("written");
+    fs::write(folder.join("scans/.hidden"), "no").expect("written");
+    let all = format!("[all]\npatient = \"{BSN}\"\ntype = \"18748-4\"\npatient_info = [\"PID-5|Fictief^Ada\"]\n");
+    fs::write(folder.join("all.toml"), &all).expect("written");
+    let pack = ["xdm", "pack", "a.zip", "--files", "scans", "--metadata", "all.toml", "--json"];
+    let made = knoop(&folder, &pack);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let told: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    assert_eq!(told["documents"], 2);
+    let package = Opened::zip(&folder.join("a.zip"));
+    let set = package.set("SUBSET01");
+    assert_eq!(set.entries().len(), 2);
+    assert_eq!(package.file("IHE_XDM/SUBSET01/DOC00001.TXT"), b"Dear colleague");
+    assert_eq!(package.file("IHE_XDM/SUBSET01/DOC00002.PDF"), b"%PDF-1.7\n");
+    let index = String::from_utf8(package.file("INDEX.HTM")).expect("UTF-8");
+    assert!(index.contains("Fictief, Ada") && index.contains("999900006 (BSN)"));
+    // One of them, with a word of its own.
+    let one = format!("{all}[[document]]\nfile = \"letter.txt\"\ntitle = \"Brief\"\ncreated = \"20260314\"\n");
+    fs::write(folder.join("one.toml"), one).expect("written");
+    let made = knoop(&folder, &["xdm", "pack", "b.zip", "--files", "scans", "--metadata", "one.toml"]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let set = Opened::zip(&folder.join("b.zip")).set("SUBSET01");
+    assert_eq!(set.entries()[0].value("creationTime").as_deref(), Some("20260314"));
+}
+
+fn a_folder_that_is_wrong_is_told() {
+    let folder = here();
+    fs::create_dir(folder.join("scans")).expect("made");
+    fs::write(folder.join("scans/letter.txt"), "x").expect("written");
+    for (toml, said) in [
+        ("[all]\ntype = \"18748-4\"\n", "patient is missing"),
+        ("[all]\npatient = \"999900007^^^&2.16.840.1.113883.2.4.6.3&ISO\"\ntype = \"18748-4\"\n", "eleven-test"),
+        ("[all]\npatient = \"1^^^&2.999&ISO\"\ntype = \"nonsense\"\n", "nonsense is in no list"),
+        ("[all]\npatience = \"1\"\n", "unknown field `patience`"),
+        ("[[document]]\nfile = \"none.txt\"\npatient = \"1^^^&2.999&ISO\"\ntype = \"18748-4\"\n", "none.txt"),
+    ] {
+        fs::write(folder.join("m.toml"), toml).expect("written");
+        let refused = knoop(&folder, &["xdm", "pack", "a.zip", "--files", "scans", "--metadata", "m.toml"]);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        assert!(told.contains(said), "{told}");
+    }
+    assert!(!folder.join("a.zip").exists());
+}

@@ -1,0 +1,417 @@
+//! The acceptance table of consent, row by row. Source: spec security §4.6.
+//!
+//! C-13 (ITI-55) is not here: there is no patient discovery before the bridge. C-15 is in `acknowledged`, C-16 in `hidden`,
+//! C-09 and C-10 in `pushes`.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::ToSpan;
+use knoop::{
+    model::{ResponseStatus, XdsErrorCode, consent::Answer},
+    service::{
+        access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
+        jobs::{Clock, Jobs, Policy},
+    },
+    store::{SqliteSettings, Store, StoreSettings},
+};
+use libtest_mimic::Trial;
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::{
+    rim::{Document, Submission},
+    world::{A, B, C, D, PATIENT, PHARMACY, World, consent_service, emergency, person, physician},
+};
+use crate::{sample::oid, stores::on_every_store};
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = on_every_store![
+        c_01_nothing_is_seen_without_an_answer,
+        c_02_a_permit_shows_what_it_names,
+        c_03_a_named_deny_beats_a_permit_for_all,
+        c_04_the_requesting_category_counts,
+        c_05_another_region_needs_an_agreement,
+        c_06_an_emergency_shows_and_is_recorded_and_told,
+        c_07_an_emergency_needs_role_and_assurance,
+        c_08_an_emergency_does_not_override_a_deny,
+        c_11_a_silent_consent_service_is_a_no,
+        s_con_03_a_consent_service_is_asked_and_its_yes_believed_a_minute,
+        c_12_a_withdrawal_holds_for_the_next_request,
+        c_14_what_is_not_known_is_refused,
+        c_17_research_is_refused,
+        s_con_02_consent_follows_a_merged_identity,
+        s_con_04_a_person_of_the_same_organisation_needs_no_consent,
+        an_assertion_about_another_patient_shows_nothing,
+    ];
+    trials.push(Trial::test("acceptance::s_con_23_an_emergency_that_cannot_be_recorded_shows_nothing", || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(s_con_23_an_emergency_that_cannot_be_recorded_shows_nothing());
+        Ok(())
+    }));
+    trials
+}
+
+/// D1 (a letter), D2 (R, ggz) and D3 (V) of hospital A, in one set; their uniqueIds.
+async fn hospital_a(world: &World, patient: &str) -> [String; 3] {
+    let documents =
+        vec![Document::letter(), Document::letter().confidential("R").of_ggz(), Document::letter().confidential("V")];
+    let ids = documents.iter().map(|document| document.unique_id.clone()).collect::<Vec<_>>();
+    world.submit(A, &Submission::of(patient, documents)).await;
+    ids.try_into().unwrap()
+}
+
+const REFUSED: (ResponseStatus, [XdsErrorCode; 1], usize) =
+    (ResponseStatus::Failure, [XdsErrorCode::DocumentUniqueIdError], 0);
+
+fn refused() -> (ResponseStatus, Vec<XdsErrorCode>, usize) {
+    (REFUSED.0, REFUSED.1.to_vec(), REFUSED.2)
+}
+
+fn given() -> (ResponseStatus, Vec<XdsErrorCode>, usize) {
+    (ResponseStatus::Success, Vec::new(), 1)
+}
+
+async fn c_01_nothing_is_seen_without_an_answer(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    let ctx = &mut world.ctx(B, Some(physician()));
+    assert!(world.finds(ctx, PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
+    // S-CON-08: both transactions, and a use of a restricted function each; what was kept back stands there only.
+    for event in ["ITI-18", "ITI-43"] {
+        let told = world.audited(event, 8).await;
+        assert!(told.len() == 1 && told[0].contains("CON-NOANSWER") && told[0].contains("withheld"), "{told:?}");
+    }
+    let told = world.audited("110132", 8).await;
+    assert!(told.len() == 2 && told.iter().all(|event| event.contains("CON-NOANSWER")), "{told:?}");
+    // The system of the owner sees everything, with and without a person.
+    assert_eq!(world.finds(&mut world.ctx(A, None), PATIENT).await.len(), 3);
+    assert_eq!(world.finds(&mut world.ctx(A, Some(physician())), PATIENT).await.len(), 3);
+    assert_eq!(world.retrieves(&mut world.ctx(A, None), &[&d1]).await, given());
+    // Nobody speaks for the system of another one.
+    world.permit_letters(PATIENT).await;
+    assert!(world.finds(&mut world.ctx(B, None), PATIENT).await.is_empty());
+}
+
+async fn c_02_a_permit_shows_what_it_names(store: Store) {
+    let world = World::new(store).await;
+    let [d1, d2, d3] = hospital_a(&world, PATIENT).await;
+    world.permit_letters(PATIENT).await;
+    let ctx = &mut world.ctx(B, Some(physician()));
+    assert_eq!(world.finds(ctx, PATIENT).await, std::slice::from_ref(&d1));
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, given());
+    assert_eq!(world.retrieves(ctx, &[&d2]).await, refused());
+    // S-CON-05: the others are delivered, and the refused one is told as the unknown one is.
+    let unknown = oid();
+    let (status, codes, count) = world.retrieves(ctx, &[&d1, &d3, &unknown]).await;
+    let absent = XdsErrorCode::DocumentUniqueIdError;
+    assert_eq!((status, codes, count), (ResponseStatus::PartialSuccess, vec![absent, absent], 1));
+}
+
+async fn c_03_a_named_deny_beats_a_permit_for_all(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.permit_letters(PATIENT).await;
+    world.answer(PATIENT, "category:ziekenhuis", "letters", "organisation:2.999.20", Answer::Deny).await;
+    assert!(world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(&mut world.ctx(B, Some(physician())), &[&d1]).await, refused());
+    assert_eq!(world.finds(&mut world.ctx(C, Some(physician())), PATIENT).await, [d1]);
+}
+
+async fn c_04_the_requesting_category_counts(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.permit_letters(PATIENT).await;
+    let pharmacist = || person("46255001", "TREAT", "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI");
+    assert!(world.finds(&mut world.ctx(PHARMACY, Some(pharmacist())), PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(&mut world.ctx(PHARMACY, Some(pharmacist())), &[&d1]).await, refused());
+}
+
+async fn c_05_another_region_needs_an_agreement(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.permit_letters(PATIENT).await;
+    let ctx = &mut world.ctx(D, Some(physician()));
+    assert!(world.finds(ctx, PATIENT).await.is_empty());
+    world.agree().await;
+    assert_eq!(world.finds(ctx, PATIENT).await, std::slice::from_ref(&d1));
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, given());
+}
+
+async fn run_jobs(world: &World, now_ms: i64) {
+    let clock: Clock = Arc::new(move || now_ms);
+    let jobs = Jobs::new(world.store.clone(), Arc::clone(&clock))
+        .with(
+            NOTIFY_PRIVACY_OFFICER,
+            Policy::default(),
+            notify_privacy_officer(world.store.clone(), Arc::clone(&clock)),
+        )
+        .with(EMERGENCY_ENDED, Policy::default(), emergency_ended(world.store.clone(), clock, world.auditor.clone()));
+    jobs.run_due().await.unwrap();
+}
+
+/// S-CON-20, S-CON-22.
+async fn c_06_an_emergency_shows_and_is_recorded_and_told(store: Store) {
+    let mut world = World::new(store).await;
+    let [d1, d2, d3] = hospital_a(&world, PATIENT).await;
+    let ctx = &mut world.ctx(B, Some(emergency()));
+    let mut expected = vec![d1.clone(), d2.clone()];
+    expected.sort_unstable();
+    assert_eq!(world.finds(ctx, PATIENT).await, expected);
+    assert_eq!(world.retrieves(ctx, &[&d2]).await, given());
+    assert_eq!(world.retrieves(ctx, &[&d3]).await, refused());
+    // One grant for the person and the patient, however often it is used; on the list before five minutes have passed.
+    let grants = world.store.read().await.unwrap().grants().await.unwrap();
+    assert_eq!(grants.len(), 1);
+    assert_eq!(world.audited("110127", 0).await.len(), 1);
+    assert!(world.audited("ITI-43", 0).await.iter().all(|event| event.contains("\"emergency\":true")));
+    let grant = &grants[0].grant;
+    assert_eq!((grant.organisation, grant.sources.as_slice()), (B, [A].as_slice()));
+    assert_eq!(&*grant.person, "https://sts.example|physician-1");
+    assert_eq!(grants[0].patient.to_string(), PATIENT);
+    let hours = (grant.period.until_ms.unwrap() - grant.period.from_ms) / 3_600_000;
+    assert_eq!(hours, 4);
+    assert_eq!(grant.notified_ms, None);
+    run_jobs(&world, world.now.as_millisecond()).await;
+    let key = grant.key;
+    let grants = world.store.read().await.unwrap().grants().await.unwrap();
+    assert_eq!(grants[0].grant.notified_ms, Some(world.now.as_millisecond()));
+    // Another person is another use; the same one after four hours too.
+    let mut other = emergency();
+    other.name_id = "physician-2".into();
+    world.finds(&mut world.ctx(B, Some(other)), PATIENT).await;
+    world.now = world.now.checked_add(4.hours()).unwrap();
+    assert_eq!(world.finds(&mut world.ctx(B, Some(emergency())), PATIENT).await.len(), 2);
+    assert_eq!(world.store.read().await.unwrap().grants().await.unwrap().len(), 3);
+    run_jobs(&world, world.now.as_millisecond()).await;
+    assert_eq!(world.audited("110127", 0).await.len(), 3);
+    assert_eq!(world.audited("110138", 0).await.len(), 2, "two of three are over");
+    // It stays on the list until a reviewer closes it.
+    let close = |by: &'static str| {
+        let store = world.store.clone();
+        async move {
+            let closed: Result<bool, knoop::store::StoreError> =
+                store.write(move |tx| Box::pin(async move { tx.close_grant(key, by, 1).await })).await;
+            closed.unwrap()
+        }
+    };
+    assert_eq!((close("J. de Vries").await, close("again").await), (true, false));
+    let grants = world.store.read().await.unwrap().grants().await.unwrap();
+    assert_eq!(grants[0].grant.closed_by.as_deref(), Some("J. de Vries"));
+}
+
+async fn c_07_an_emergency_needs_role_and_assurance(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    let smartcard = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI";
+    let password = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
+    for who in [person("309343006", "ETREAT", password), person("224608005", "ETREAT", smartcard)] {
+        let ctx = &mut world.ctx(B, Some(who));
+        assert!(world.finds(ctx, PATIENT).await.is_empty());
+        assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
+    }
+    assert!(world.store.read().await.unwrap().grants().await.unwrap().is_empty());
+    assert!(world.audited("110127", 0).await.is_empty());
+    assert!(world.audited("110132", 8).await.iter().all(|event| event.contains("CON-ROLE")));
+}
+
+/// S-CON-21.
+async fn c_08_an_emergency_does_not_override_a_deny(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.answer(PATIENT, "category:ziekenhuis", "*", "category:ziekenhuis", Answer::Deny).await;
+    let ctx = &mut world.ctx(B, Some(emergency()));
+    assert!(world.finds(ctx, PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
+    assert!(world.store.read().await.unwrap().grants().await.unwrap().is_empty());
+}
+
+/// A service that takes connections and says what it is given, or nothing.
+async fn service(answer: Option<&'static str>) -> (String, Arc<std::sync::atomic::AtomicUsize>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/decide", listener.local_addr().unwrap());
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut silent = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let Some(answer) = answer else {
+                silent.push(stream);
+                continue;
+            };
+            let mut got = Vec::new();
+            let mut block = [0; 4096];
+            while !got.ends_with(b"}") {
+                let read = stream.read(&mut block).await.unwrap();
+                assert_ne!(read, 0, "the question ends early");
+                got.extend_from_slice(&block[..read]);
+            }
+            let got = String::from_utf8(got).unwrap();
+            assert!(
+                got.contains(r#""sourceCategory":"ziekenhuis","#) && got.contains(r#""purposes":["TREAT"]"#),
+                "{got}"
+            );
+            let body = format!(r#"{{"decision":"{answer}"}}"#);
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        }
+    });
+    (url, asked)
+}
+
+async fn c_11_a_silent_consent_service_is_a_no(store: Store) {
+    let (url, asked) = service(None).await;
+    let world = World::with(store, |settings| settings.remote = Some(consent_service(&url))).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.permit_letters(PATIENT).await;
+    let ctx = &mut world.ctx(B, Some(physician()));
+    let began = std::time::Instant::now();
+    assert!(world.finds(ctx, PATIENT).await.is_empty());
+    assert!(began.elapsed() >= Duration::from_millis(1900), "the service is given its two seconds");
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
+    assert!(asked.load(std::sync::atomic::Ordering::Relaxed) >= 2);
+    let told = world.audited("110132", 12).await;
+    assert!(told.len() == 2 && told.iter().all(|event| event.contains("CON-REMOTE")), "{told:?}");
+    // The owner asks nobody.
+    assert_eq!(world.finds(&mut world.ctx(A, None), PATIENT).await.len(), 3);
+}
+
+async fn s_con_03_a_consent_service_is_asked_and_its_yes_believed_a_minute(store: Store) {
+    let (url, asked) = service(Some("permit")).await;
+    let mut world = World::with(store, |settings| settings.remote = Some(consent_service(&url))).await;
+    let [d1, d2, _] = hospital_a(&world, PATIENT).await;
+    let count = || asked.load(std::sync::atomic::Ordering::Relaxed);
+    let mut expected = vec![d1, d2];
+    expected.sort_unstable();
+    assert_eq!(world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await, expected);
+    let first = count();
+    assert_eq!(first, 2, "one question for each category that can be seen");
+    world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await;
+    assert_eq!(count(), first);
+    world.now = world.now.checked_add(60.seconds()).unwrap();
+    world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await;
+    assert_eq!(count(), 2 * first);
+    // A no is asked again each time.
+    let (url, asked) = service(Some("deny")).await;
+    let world = World::with(world.store.clone(), |settings| settings.remote = Some(consent_service(&url))).await;
+    for round in 1..=2 {
+        assert!(world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await.is_empty());
+        assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 2 * round);
+    }
+}
+
+/// S-CON-02.
+async fn c_12_a_withdrawal_holds_for_the_next_request(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    let key = world.permit_letters(PATIENT).await;
+    let ctx = &mut world.ctx(B, Some(physician()));
+    assert_eq!(world.finds(ctx, PATIENT).await, std::slice::from_ref(&d1));
+    world.withdraw(key).await;
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
+    assert!(world.finds(ctx, PATIENT).await.is_empty());
+}
+
+/// S-CON-10.
+async fn c_14_what_is_not_known_is_refused(store: Store) {
+    let world = World::new(store).await;
+    let mut unknown = Document::letter();
+    unknown.confidentiality = vec![("N", "2.999.77")];
+    let hidden = unknown.unique_id.clone();
+    let shown = Document::letter();
+    let id = shown.unique_id.clone();
+    world.submit(A, &Submission::of(PATIENT, vec![unknown, shown])).await;
+    world.permit_letters(PATIENT).await;
+    let smartcard = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI";
+    for who in [person("309343006", "PLAY", smartcard), person("309343006", "MARKT", smartcard)] {
+        assert!(world.finds(&mut world.ctx(B, Some(who)), PATIENT).await.is_empty());
+    }
+    assert_eq!(world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await, [id]);
+    assert_eq!(world.retrieves(&mut world.ctx(B, Some(physician())), &[&hidden]).await, refused());
+    // V is seen by whom the patient named.
+    world.answer(PATIENT, "category:ziekenhuis", "letters", "organisation:2.999.20", Answer::Permit).await;
+    assert_eq!(world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await.len(), 2);
+}
+
+async fn c_17_research_is_refused(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.permit_letters(PATIENT).await;
+    let researcher = person("309343006", "HRESCH", "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI");
+    let ctx = &mut world.ctx(B, Some(researcher));
+    assert!(world.finds(ctx, PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
+}
+
+async fn s_con_02_consent_follows_a_merged_identity(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    let survivor = "999900018^^^&2.16.840.1.113883.2.4.6.3&ISO";
+    world.permit_letters(survivor).await;
+    let ctx = &mut world.ctx(B, Some(physician()));
+    assert!(world.finds(ctx, PATIENT).await.is_empty());
+    let merged: Result<(), knoop::store::MergeError> = world
+        .store
+        .write(move |tx| {
+            Box::pin(
+                async move { tx.merge_patients(&PATIENT.parse().unwrap(), &survivor.parse().unwrap(), 1, "m").await },
+            )
+        })
+        .await;
+    merged.unwrap();
+    assert_eq!(world.finds(ctx, survivor).await, std::slice::from_ref(&d1));
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, given());
+}
+
+/// D4: role and confidentiality alone.
+async fn s_con_04_a_person_of_the_same_organisation_needs_no_consent(store: Store) {
+    let world = World::new(store).await;
+    let [d1, _, d3] = hospital_a(&world, PATIENT).await;
+    let assistant = || person("224608005", "TREAT", "urn:oasis:names:tc:SAML:2.0:ac:classes:Password");
+    let ctx = &mut world.ctx(A, Some(assistant()));
+    assert_eq!(world.finds(ctx, PATIENT).await, std::slice::from_ref(&d1));
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, given());
+    assert_eq!(world.retrieves(ctx, &[&d3]).await, refused());
+    let researcher = person("309343006", "HRESCH", "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI");
+    assert!(world.finds(&mut world.ctx(A, Some(researcher)), PATIENT).await.is_empty());
+}
+
+async fn s_con_23_an_emergency_that_cannot_be_recorded_shows_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("knoop.db");
+    let store = Store::open(&StoreSettings::Sqlite(SqliteSettings::new(&file))).await.unwrap();
+    store.migrate().await.unwrap();
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    let ctx = &mut world.ctx(B, Some(emergency()));
+    assert_eq!(world.finds(ctx, PATIENT).await.len(), 2);
+    // From now on the database takes no grant.
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let trigger = "CREATE TRIGGER full BEFORE INSERT ON break_glass BEGIN SELECT RAISE(ABORT, 'full'); END";
+    sqlx::query(trigger).execute(&mut connection).await.unwrap();
+    let mut other = emergency();
+    other.name_id = "physician-2".into();
+    assert!(world.finds(&mut world.ctx(B, Some(other.clone())), PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(&mut world.ctx(B, Some(other)), &[&d1]).await, refused());
+    // Whose grant is recorded goes on.
+    assert_eq!(world.finds(ctx, PATIENT).await.len(), 2);
+    world.store.close().await;
+}
+
+async fn an_assertion_about_another_patient_shows_nothing(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.permit_letters(PATIENT).await;
+    let about = |patient: &str| {
+        let mut who = physician();
+        who.patient = patient.parse().ok();
+        Some(who)
+    };
+    let other = "999900018^^^&2.16.840.1.113883.2.4.6.3&ISO";
+    for organisation in [A, B] {
+        assert!(world.finds(&mut world.ctx(organisation, about(other)), PATIENT).await.is_empty());
+        assert!(!world.finds(&mut world.ctx(organisation, about(PATIENT)), PATIENT).await.is_empty());
+    }
+    assert_eq!(world.retrieves(&mut world.ctx(B, about(other)), &[&d1]).await, refused());
+}
