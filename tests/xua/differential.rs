@@ -17,7 +17,11 @@ use crate::{
 const ASSERTIONS: u64 = 150;
 
 pub fn trials() -> Vec<Test> {
-    trials![s_sig_06_libraries_and_command_agree, s_sig_07_the_other_library_judges_as_the_first]
+    trials![
+        s_sig_06_libraries_and_command_agree,
+        s_sig_06_they_agree_on_each_octet,
+        s_sig_07_the_other_library_judges_as_the_first
+    ]
 }
 
 /// Numbers that are the same in each run.
@@ -135,19 +139,35 @@ fn mutate(signed: &str, dice: &mut Dice) -> String {
         5 => signed.replacen("A. Jan", "A.<!-- later --> Jan", 1),
         6 => signed.replacen("SPProvidedID=\"ajanssen\"", "SPProvidedID='ajanssen'", 1),
         7 => signed.replacen("TREAT", "TREAT ", 1),
-        _ => {
-            // One octet of the assertion, whatever it is.
-            let mut octets = signed.as_bytes().to_vec();
-            let place = start + dice.below(end - start);
-            octets[place] = match octets[place] {
-                letter @ b'a'..=b'y' => letter + 1,
-                b'"' => b'\'',
-                b' ' => b'\n',
-                other => other,
-            };
-            String::from_utf8(octets).unwrap_or_else(|_| signed.to_owned())
-        }
+        _ => with_octet_changed(signed, start + dice.below(end - start)),
     }
+}
+
+/// The octet at this place is another one. Certificates stay: they are hints that nobody signed, knoop does not look at them,
+/// and the command takes none that is broken.
+fn with_octet_changed(signed: &str, place: usize) -> String {
+    if let (Some(from), Some(to)) = (signed.find("<ds:X509Certificate>"), signed.rfind("</ds:X509Certificate>"))
+        && (from..to).contains(&place)
+    {
+        return signed.to_owned();
+    }
+    let mut octets = signed.as_bytes().to_vec();
+    octets[place] = match octets[place] {
+        letter @ b'a'..=b'y' => letter + 1,
+        b'"' => b'\'',
+        b' ' => b'\n',
+        other => other,
+    };
+    String::from_utf8(octets).unwrap_or_else(|_| signed.to_owned())
+}
+
+/// Whether an attribute has a line end in its value.
+fn has_line_end_in_value(text: &str) -> bool {
+    let tags = text.split('<').skip(1).filter_map(|rest| rest.split('>').next());
+    tags.flat_map(|tag| tag.split('=').skip(1)).any(|value| {
+        let quote = value.chars().next().unwrap_or_default();
+        value.get(1..).and_then(|rest| rest.split(quote).next()).is_some_and(|inside| inside.contains('\n'))
+    })
 }
 
 #[derive(Default, Debug)]
@@ -156,7 +176,7 @@ struct Tally {
     invalid: u32,
     /// knoop refuses by a rule of its own.
     stricter: u32,
-    /// xml-sec refuses a genuine one, as is known of it.
+    /// One library refuses a genuine one, as is known of it.
     known: u32,
 }
 
@@ -197,6 +217,11 @@ fn compare(text: &str, ours: &XmlSecVerifier, tally: &mut Tally) {
         tally.known += 1;
         return;
     }
+    // bergshamra 0.11.1 leaves a line end in a value that holds references, where XML makes it a space.
+    if command && first.is_ok() && second == Err(VerifyError::NotVerified) && has_line_end_in_value(reduced) {
+        tally.known += 1;
+        return;
+    }
     assert_eq!(first.is_ok(), command, "xml-sec {:?}, xmlsec1 {command}\n{reduced}", first.as_ref().err());
     assert_eq!(second.is_ok(), command, "bergshamra {:?}, xmlsec1 {command}\n{reduced}", second.as_ref().err());
     if let (Ok(first), Ok(second)) = (&first, &second) {
@@ -220,6 +245,23 @@ fn s_sig_06_libraries_and_command_agree() {
     assert_eq!(genuine.invalid, 0);
     assert!(genuine.valid * 10 >= u32::try_from(wanted).unwrap() * 9, "most genuine ones are judged: {genuine:?}");
     assert!(spoilt.invalid > 0 && spoilt.valid > 0, "{spoilt:?}");
+}
+
+fn s_sig_06_they_agree_on_each_octet() {
+    let step = if std::env::var_os("KNOOP_TEST_DIFFERENTIAL").is_some() { 1 } else { 41 };
+    let ours = XmlSecVerifier::new().unwrap();
+    let mut spoilt = Tally::default();
+    for seed in 1000..1003 {
+        let signed = generate(&mut Dice(seed));
+        let (start, end) = (signed.find("Assertion").unwrap(), signed.rfind("Assertion").unwrap());
+        for place in (start..end).step_by(step) {
+            let text = with_octet_changed(&signed, place);
+            if text != signed {
+                compare(&text, &ours, &mut spoilt);
+            }
+        }
+    }
+    assert!(spoilt.invalid > 0, "{spoilt:?}");
 }
 
 fn s_sig_07_the_other_library_judges_as_the_first() {

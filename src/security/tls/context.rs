@@ -58,6 +58,8 @@ pub(super) fn context(
     );
     tls.set_session_cache_mode(SslSessionCacheMode::OFF);
     tls.set_max_early_data(0)?;
+    // One call for a whole record, not one for its head and one for the rest.
+    tls.set_read_ahead(true);
     tls.set_ciphersuites(SUITES_1_3)?;
     match settings.profile {
         Profile::Ihe => tls.set_cipher_list(&format!("{SUITES_ECDHE}:{SUITES_DHE}"))?,

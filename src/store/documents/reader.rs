@@ -1,10 +1,14 @@
 //! A document on its way out.
 
-use std::{fs::File, io::Read, path::PathBuf};
+use std::{fs::File, io::IoSliceMut, num::NonZeroU64, os::unix::fs::FileExt, path::PathBuf};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
-use tokio::task::{JoinHandle, spawn_blocking};
+use rustix::{
+    fs::{Advice, fadvise},
+    io::{ReadWriteFlags, preadv2},
+};
+use tokio::task::spawn_blocking;
 
 use super::{
     BLOCK_BYTES, DocumentError,
@@ -12,7 +16,7 @@ use super::{
 };
 use crate::model::Sha1Hash;
 
-/// A document that is being read, block after block; the next one is read while the last is sent.
+/// A document that is being read, block after block.
 #[derive(Debug)]
 pub struct DocumentReader {
     size_bytes: u64,
@@ -37,7 +41,10 @@ enum Source {
     Object(super::s3::ObjectReader),
 }
 
-/// Reads one file ahead of its consumer.
+/// Reads one file, block after block.
+///
+/// What the machine holds in memory is read where it is asked for, in blocks that stay in the processor's cache while they go
+/// out; only what must come from the disk is waited for elsewhere, with a hint of what follows.
 #[derive(Debug)]
 pub(super) struct FileReader {
     size_bytes: u64,
@@ -47,16 +54,14 @@ pub(super) struct FileReader {
 #[derive(Debug)]
 enum State {
     Waiting(PathBuf),
-    Reading(JoinHandle<Result<Block, DocumentError>>),
+    Open { file: File, offset: u64 },
     Done,
 }
 
-/// A block, with the file if there is more to come.
-#[derive(Debug)]
-struct Block {
-    bytes: Bytes,
-    rest: Option<(File, u64)>,
-}
+/// Octets read at a time from what is in memory.
+const CACHED_BLOCK_BYTES: usize = 256 << 10;
+/// Octets that the disk is told to fetch after a block that it was waited for.
+const AHEAD_BYTES: u64 = 4 << 20;
 
 impl FileReader {
     /// Checks that the file is there with its recorded size. It is opened when the first block is asked for, so that a
@@ -70,17 +75,21 @@ impl FileReader {
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, DocumentError>> {
-        let (size, taken) = (self.size_bytes, std::mem::replace(&mut self.state, State::Done));
-        let block = match taken {
+        let size = self.size_bytes;
+        let read = match std::mem::replace(&mut self.state, State::Done) {
             State::Done => return None,
             State::Waiting(_) if size == 0 => return None,
-            State::Waiting(path) => spawn_blocking(move || read_block(File::open(path)?, size)),
-            State::Reading(block) => block,
+            State::Waiting(path) => spawn_blocking(move || from_disk(File::open(path)?, 0, size)).await,
+            State::Open { file, offset } => match in_memory(&file, offset, size) {
+                Some(bytes) => Ok(Ok((file, bytes, offset))),
+                None => spawn_blocking(move || from_disk(file, offset, size)).await,
+            },
         };
-        match block.await {
-            Ok(Ok(Block { bytes, rest })) => {
-                if let Some((file, left)) = rest {
-                    self.state = State::Reading(spawn_blocking(move || read_block(file, left)));
+        match read {
+            Ok(Ok((file, bytes, offset))) => {
+                let offset = offset + bytes.len() as u64;
+                if offset < size {
+                    self.state = State::Open { file, offset };
                 }
                 Some(Ok(bytes))
             }
@@ -90,12 +99,28 @@ impl FileReader {
     }
 }
 
-fn read_block(mut file: File, left: u64) -> Result<Block, DocumentError> {
-    let length = usize::try_from(left).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
-    let mut bytes = vec![0_u8; length];
-    file.read_exact(&mut bytes)?;
-    let left = left - length as u64;
-    Ok(Block { bytes: bytes.into(), rest: (left > 0).then_some((file, left)) })
+/// The octets from `offset` on, if they can be had without waiting for the disk.
+fn in_memory(file: &File, offset: u64, size: u64) -> Option<Bytes> {
+    let mut bytes = BytesMut::zeroed(length(offset, size, CACHED_BLOCK_BYTES));
+    let found = preadv2(file, &mut [IoSliceMut::new(&mut bytes)], offset, ReadWriteFlags::NOWAIT).ok()?;
+    bytes.truncate(found);
+    (found > 0).then(|| bytes.freeze())
+}
+
+/// A block from `offset` on, waiting for the disk. Gives the file and the offset back.
+fn from_disk(file: File, offset: u64, size: u64) -> Result<(File, Bytes, u64), DocumentError> {
+    let mut bytes = BytesMut::zeroed(length(offset, size, BLOCK_BYTES));
+    file.read_exact_at(&mut bytes, offset)?;
+    let next = offset + bytes.len() as u64;
+    if let Some(ahead) = NonZeroU64::new((size - next).min(AHEAD_BYTES)) {
+        // A hint: without it the next block is waited for a little longer.
+        let _ = fadvise(&file, next, Some(ahead), Advice::WillNeed);
+    }
+    Ok((file, bytes.freeze(), offset))
+}
+
+fn length(offset: u64, size: u64, most: usize) -> usize {
+    usize::try_from(size - offset).unwrap_or(most).min(most)
 }
 
 impl From<FileReader> for DocumentReader {
