@@ -9,6 +9,7 @@ pub mod audit_delivery;
 pub mod audit_view;
 pub mod backup;
 pub mod clock;
+pub mod discovery;
 mod error;
 mod habits;
 pub mod integrity;

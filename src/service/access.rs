@@ -168,6 +168,24 @@ impl Access {
         Ok(Ruling::limited(own, decided, self.policy()))
     }
 
+    /// Whether the requester may see anything of this patient, and so may know that there is something (S-CON-06).
+    pub(in crate::service) async fn tells_of(
+        &self,
+        ctx: &RequestContext,
+        patient: &PatientId,
+    ) -> Result<bool, ServiceError> {
+        if !self.shared.settings.enforce {
+            return Ok(true);
+        }
+        let requester = self.requester(ctx);
+        let now_ms = ctx.now.as_millisecond();
+        let asked = AskedPatients::Patient(patient);
+        let evidence = self.shared.store.read().await?.evidence(asked, &requester.person, now_ms).await?;
+        let combinations = evidence.combinations.clone();
+        let decided = self.decide_all(&requester, &evidence, combinations).await?;
+        Ok(decided.iter().any(|(_, decision)| decision.is_permit()))
+    }
+
     /// Which of these documents may be retrieved (S-CON-05); none for one that does not exist.
     pub(in crate::service) async fn documents(
         &self,

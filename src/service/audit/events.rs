@@ -20,6 +20,6 @@ pub use operation::{
 };
 pub use parties::{Parties, Verdict};
 pub use transactions::{
-    AuditedDocument, Query, Submitted, not_understood, provide_and_register, provide_and_register_as_client, query,
-    register, register_as_client, register_within, retrieve,
+    AuditedDocument, DiscoveryQuery, Query, Submitted, not_understood, patient_discovery, provide_and_register,
+    provide_and_register_as_client, query, register, register_as_client, register_within, retrieve,
 };

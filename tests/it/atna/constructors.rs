@@ -5,8 +5,9 @@ use std::sync::Arc;
 use knoop::{
     model::{AuditEvent, Caller, Coded, Ids, RequestContext, User},
     service::audit::events::{
-        AuditedDocument, Medium, Parties, Query, Submitted, Verdict, distributed_on_media, provide_and_register,
-        provide_and_register_as_client, query, register, register_as_client, retrieve,
+        AuditedDocument, DiscoveryQuery, Medium, Parties, Query, Submitted, Verdict, distributed_on_media,
+        patient_discovery, provide_and_register, provide_and_register_as_client, query, register, register_as_client,
+        retrieve,
     },
 };
 use libtest_mimic::Trial;
@@ -26,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         row_09_by_its_constructor,
         row_10_by_its_constructor,
         row_12_by_its_constructor,
+        row_14_by_its_constructor,
         row_26_by_its_constructor,
     ]
     .into()
@@ -136,6 +138,17 @@ fn row_12_by_its_constructor() {
 }
 
 /// R-32-41
+fn row_14_by_its_constructor() {
+    let ctx = request(rows::GATEWAY_PATIENTS);
+    let asked = DiscoveryQuery {
+        query_id: "urn:uuid:00000000-0000-4000-8000-000000000055",
+        received: "<queryByParameter xmlns=\"urn:hl7-org:v3\">...</queryByParameter>",
+        home: Some("urn:oid:2.999.31.1"),
+    };
+    let told = [PATIENT.to_owned(), rows::SUBSUMED.to_owned()];
+    expect_row("row-14", &patient_discovery(&Parties::new(&ctx, "knoop1"), &asked, &told, Verdict::success()));
+}
+
 fn row_26_by_its_constructor() {
     let ctx = request("https://knoop1.regio-a.example:8443/xdm/export");
     let parties = Parties::new(&ctx, "knoop1");

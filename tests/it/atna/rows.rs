@@ -6,11 +6,11 @@ use super::blocks::*;
 
 const GATEWAY: &str = "https://gateway.regio-b.example:8443/xca/query";
 const GATEWAY_RETRIEVE: &str = "https://gateway.regio-b.example:8443/xca/retrieve";
-const GATEWAY_PATIENTS: &str = "https://gateway.regio-b.example:8443/xcpd";
+pub const GATEWAY_PATIENTS: &str = "https://gateway.regio-b.example:8443/xcpd";
 const MANAGER: &str = "https://knoop1.regio-a.example:8443/pix";
 const ENTRY: &str = "urn:uuid:00000000-0000-4000-8000-0000000000d1";
 /// Another invented patient.
-const SUBSUMED: &str = "999900018^^^&2.16.840.1.113883.2.4.6.3&ISO";
+pub const SUBSUMED: &str = "999900018^^^&2.16.840.1.113883.2.4.6.3&ISO";
 
 /// Number of the row with what tells several events of a row apart, and the event.
 pub fn rows() -> Vec<(String, AuditEvent)> {

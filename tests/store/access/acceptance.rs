@@ -1,7 +1,7 @@
 //! The acceptance table of consent, row by row. Source: spec security §4.6.
 //!
-//! C-13 (ITI-55) is not here: there is no patient discovery before the bridge. C-15 is in `acknowledged`, C-16 in `hidden`,
-//! C-09 and C-10 in `pushes`.
+//! C-15 is in `acknowledged`, C-16 in `hidden`, C-09 and C-10 in `pushes`. C-13 asks what answers ITI-55; the messages come with
+//! the bridge.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         c_11_a_silent_consent_service_is_a_no,
         s_con_03_a_consent_service_is_asked_and_its_yes_believed_a_minute,
         c_12_a_withdrawal_holds_for_the_next_request,
+        c_13_a_patient_is_not_made_known_without_consent,
         c_14_what_is_not_known_is_refused,
         c_17_research_is_refused,
         s_con_02_consent_follows_a_merged_identity,
@@ -49,6 +50,9 @@ pub fn trials() -> Vec<Trial> {
     }));
     trials
 }
+
+/// Nobody here knows them.
+const STRANGER: &str = "999900018^^^&2.16.840.1.113883.2.4.6.3&ISO";
 
 /// D1 (a letter), D2 (R, ggz) and D3 (V) of hospital A, in one set; their uniqueIds.
 async fn hospital_a(world: &World, patient: &str) -> [String; 3] {
@@ -314,6 +318,22 @@ async fn c_12_a_withdrawal_holds_for_the_next_request(store: Store) {
 }
 
 /// S-CON-10.
+async fn c_13_a_patient_is_not_made_known_without_consent(store: Store) {
+    let world = World::new(store).await;
+    hospital_a(&world, PATIENT).await;
+    let ctx = &world.ctx(D, Some(physician()));
+    assert!(world.discovers(ctx, PATIENT).await.is_empty(), "another region, no answer");
+    assert!(world.discovers(ctx, STRANGER).await.is_empty(), "the same as of somebody who is not known");
+    let told = world.audited_about(None, "ITI-55", 0).await;
+    assert!(told.len() == 2 && !told.iter().any(|event| event.contains("9999")), "nobody is named: {told:?}");
+    world.permit_letters(PATIENT).await;
+    assert!(world.discovers(ctx, PATIENT).await.is_empty(), "the regions have agreed on nothing");
+    assert!(world.audited("ITI-55", 0).await.is_empty());
+    world.agree().await;
+    assert_eq!(world.discovers(ctx, PATIENT).await, [PATIENT]);
+    assert_eq!(world.audited("ITI-55", 0).await.len(), 1, "whom was told of is recorded");
+}
+
 async fn c_14_what_is_not_known_is_refused(store: Store) {
     let world = World::new(store).await;
     let mut unknown = Document::letter();

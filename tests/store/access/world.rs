@@ -14,6 +14,8 @@ use knoop::{
     service::{
         Access, AccessSettings, AuditSettings, Auditor, Registry, RegistrySettings, Repository, RepositorySettings,
         access::ConsentQuestion,
+        audit::events::DiscoveryQuery,
+        discovery::PatientDiscovery,
         repository::{RegistryLink, SubmittedDocument},
     },
     store::{
@@ -56,6 +58,7 @@ pub struct World {
     pub store: Store,
     pub registry: Registry,
     pub repository: Repository,
+    discovery: PatientDiscovery,
     pub auditor: Auditor,
     pub now: jiff::Timestamp,
     _folder: tempfile::TempDir,
@@ -124,6 +127,7 @@ impl World {
         change(&mut settings);
         let auditor = Auditor::new(store.clone(), AuditSettings::default());
         let access = Access::new(store.clone(), settings, auditor.clone());
+        let discovery = PatientDiscovery::new(access.clone(), auditor.clone());
         let registry = Registry::new(store.clone(), registry, body::encode, auditor.clone(), access.clone());
         let settings = RepositorySettings {
             repository_unique_id: REPOSITORY.parse().unwrap(),
@@ -134,7 +138,7 @@ impl World {
         let link = RegistryLink::Local(registry.clone());
         let repository = Repository::new(store.clone(), documents, link, settings, auditor.clone(), access);
         let now = "2026-01-02T09:00:00Z".parse().unwrap();
-        Self { store, registry, repository, auditor, now, _folder: folder }
+        Self { store, registry, repository, discovery, auditor, now, _folder: folder }
     }
 
     /// A request of an organisation's system, for a person or for nobody.
@@ -214,6 +218,17 @@ impl World {
         found
     }
 
+    /// Of whom the answer to ITI-55 tells where this patient matches.
+    pub async fn discovers(&self, ctx: &RequestContext, patient: &str) -> Vec<String> {
+        let query = DiscoveryQuery {
+            query_id: "urn:uuid:00000000-0000-4000-8000-000000000055",
+            received: "<queryByParameter/>",
+            home: None,
+        };
+        let told = self.discovery.tell(ctx, &query, vec![patient.parse().unwrap()]).await.unwrap();
+        told.iter().map(ToString::to_string).collect()
+    }
+
     /// ITI-43 of these documents: status, error codes, and how many were given.
     pub async fn retrieves(
         &self,
@@ -270,10 +285,15 @@ impl World {
         assert!(withdrawn.is_ok_and(|patient| patient.is_some()), "an answer was in force");
     }
 
-    /// What the audit trail keeps of an event about the patient: outcome and whole event, newest first.
+    /// What the audit trail keeps of an event about the patient, newest first.
     pub async fn audited(&self, event: &str, outcome: i64) -> Vec<String> {
+        self.audited_about(Some(PATIENT), event, outcome).await
+    }
+
+    /// The same, about this patient or about anybody and nobody.
+    pub async fn audited_about(&self, patient: Option<&str>, event: &str, outcome: i64) -> Vec<String> {
         let search = AuditSearch {
-            patient: Some(PATIENT.to_owned()),
+            patient: patient.map(str::to_owned),
             event: Some(event.to_owned()),
             outcome: Some(outcome),
             ..AuditSearch::default()

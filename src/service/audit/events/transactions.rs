@@ -34,6 +34,38 @@ pub fn query(parties: &Parties<'_>, query: &Query<'_>, patient_id: Option<&str>,
     event
 }
 
+/// ITI-55 as it was asked.
+#[derive(Clone, Copy)]
+pub struct DiscoveryQuery<'a> {
+    /// id of the query.
+    pub query_id: &'a str,
+    /// The queryByParameter element exactly as it came (S-AUD-17).
+    pub received: &'a str,
+    /// The community that was asked.
+    pub home: Option<&'a str>,
+}
+
+/// Row 14: ITI-55, Responding Gateway. `returned` are the patients that are told of, as CX: none where nobody was found and
+/// where nobody may be told of (S-CON-06).
+pub fn patient_discovery(
+    parties: &Parties<'_>,
+    query: &DiscoveryQuery<'_>,
+    returned: &[String],
+    verdict: Verdict,
+) -> AuditEvent {
+    let mut event = parties.event(v::QUERY, AuditAction::E, verdict);
+    event.event_types.push(v::ITI_55);
+    as_called(parties, &mut event);
+    event.objects.extend(returned.iter().map(|it| patient(it)));
+    event.objects.push(AuditObject {
+        role: Some(24),
+        query: Some(query.received.to_owned()),
+        details: query.home.map(|home| ("ihe:homeCommunityID".into(), home.to_owned())).into_iter().collect(),
+        ..object(query.query_id, 2, v::ITI_55)
+    });
+    event
+}
+
 /// What a submission is known by.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Submitted<'a> {

@@ -54,6 +54,7 @@ pub(super) const ITI_32: AuditCode = iti("ITI-32", "Distribute Document Set on M
 pub(super) const ITI_41: AuditCode = iti("ITI-41", "Provide and Register Document Set-b");
 pub(super) const ITI_42: AuditCode = iti("ITI-42", "Register Document Set-b");
 pub(super) const ITI_43: AuditCode = iti("ITI-43", "Retrieve Document Set");
+pub(super) const ITI_55: AuditCode = iti("ITI-55", "Cross Gateway Patient Discovery");
 
 pub(super) const PATIENT_NUMBER: AuditCode = rfc_3881("2", "Patient Number");
 pub(super) const REPORT_NUMBER: AuditCode = rfc_3881("9", "Report Number");
