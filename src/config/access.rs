@@ -11,6 +11,8 @@ pub struct AccessConfig {
     pub enforce: bool,
     /// A TOML file instead of the policy that is built in (S-CON-09).
     pub policy: Option<PathBuf>,
+    /// A policy that takes over at the time that it names (S-CON-09).
+    pub next_policy: Option<PathBuf>,
     /// A consent service that is asked instead of the answers recorded here (S-CON-03).
     pub consent_url: Option<http::Uri>,
 }
@@ -26,6 +28,7 @@ impl AccessConfig {
         Self {
             enforce: enforce.unwrap_or(true),
             policy: s.optional("access.policy"),
+            next_policy: s.optional("access.next_policy"),
             consent_url: s.optional("access.consent_url"),
         }
     }

@@ -12,7 +12,7 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 pub use confidentiality::Level;
-pub use policy::{Assurance, BreakGlass, Claims, Effect, Policy, PolicyError, PrivacyPolicy, Purpose};
+pub use policy::{Assurance, BreakGlass, Claims, Effect, Policy, PolicyChange, PolicyError, PrivacyPolicy, Purpose};
 pub use shifts::{Shift, shifts};
 
 use crate::model::{

@@ -48,6 +48,8 @@ pub struct AccessSettings {
     pub enforce: bool,
     /// The rules.
     pub policy: Arc<Policy>,
+    /// The rules from the time on that they name (S-CON-09).
+    pub next_policy: Option<Arc<Policy>>,
     /// The region of this server.
     pub region: Option<HomeCommunityId>,
     /// Asked instead of the answers that are recorded here (S-CON-03).
@@ -64,7 +66,7 @@ impl fmt::Debug for AccessSettings {
 impl AccessSettings {
     /// These rules, in no region, without a consent service.
     pub fn new(policy: Policy) -> Self {
-        Self { enforce: true, policy: Arc::new(policy), region: None, remote: None }
+        Self { enforce: true, policy: Arc::new(policy), next_policy: None, region: None, remote: None }
     }
 }
 
@@ -97,17 +99,26 @@ impl Access {
         Self { shared: Arc::new(Shared { store, settings, auditor, owners: Owners::default(), remote }) }
     }
 
-    /// The rules.
-    pub fn policy(&self) -> &Policy {
-        &self.shared.settings.policy
+    /// The rules at the time of a request.
+    pub fn policy(&self, ctx: &RequestContext) -> &Policy {
+        let settings = &self.shared.settings;
+        let decides = |policy: &&Arc<Policy>| policy.change().is_none_or(|change| change.effective_from <= ctx.now);
+        settings.next_policy.as_ref().filter(decides).unwrap_or(&settings.policy)
     }
 
-    /// Keeps the policy, whole, as one that decides here from now on (S-CON-09).
+    /// Keeps the policies, whole, as those that decide here from now on or from a time that is known (S-CON-09).
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When they cannot be written.
     pub async fn take_effect(&self, ctx: &RequestContext) -> Result<(), StoreError> {
-        let policy = Arc::clone(&self.shared.settings.policy);
+        let settings = &self.shared.settings;
+        for policy in [Some(&settings.policy), settings.next_policy.as_ref()].into_iter().flatten() {
+            self.keep(ctx, Arc::clone(policy)).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, ctx: &RequestContext, policy: Arc<Policy>) -> Result<(), StoreError> {
         let sha256: String =
             openssl::sha::sha256(policy.text().as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
         let auditor = &self.shared.auditor;
@@ -139,7 +150,7 @@ impl Access {
     }
 
     fn requester<'a>(&self, ctx: &'a RequestContext) -> Requester<'a> {
-        let policy = self.policy();
+        let policy = self.policy(ctx);
         let claims = ctx.user.as_ref().map_or_else(|| policy.claims_without_user(), |user| policy.claims(user));
         let person = ctx.user.as_ref().map(|user| format!("{}|{}", user.issuer, user.name_id)).unwrap_or_default();
         Requester { ctx, claims, person }
@@ -159,13 +170,13 @@ impl Access {
         if let Some(own) = own
             && self.shared.owners.is_alone(&self.shared.store, own, ctx.now.as_millisecond()).await?
         {
-            return Ok(Ruling::of_own(own, self.policy()));
+            return Ok(Ruling::of_own(own, self.policy(ctx)));
         }
         let now_ms = ctx.now.as_millisecond();
         let evidence = self.shared.store.read().await?.evidence(patients_of(query), &requester.person, now_ms).await?;
         let combinations = evidence.combinations.clone();
         let decided = self.decide_all(&requester, &evidence, combinations).await?;
-        Ok(Ruling::limited(own, decided, self.policy()))
+        Ok(Ruling::limited(own, decided, self.policy(ctx)))
     }
 
     /// Whether the requester may see anything of this patient, and so may know that there is something (S-CON-06).
@@ -201,7 +212,7 @@ impl Access {
         if let Some(own) = own
             && rows.iter().all(|row| row.as_ref().is_some_and(is_own))
         {
-            return Ok((vec![true; rows.len()], Ruling::of_own(own, self.policy())));
+            return Ok((vec![true; rows.len()], Ruling::of_own(own, self.policy(ctx))));
         }
         // Also where nothing was found: a refusal takes the same way as an absence.
         let others = || rows.iter().flatten().filter(|row| !is_own(row));
@@ -213,7 +224,7 @@ impl Access {
         combinations.sort_unstable_by_key(|it| (it.patient_key, it.owner));
         combinations.dedup();
         let decided = self.decide_all(&requester, &evidence, combinations).await?;
-        let ruling = Ruling::limited(own, decided, self.policy());
+        let ruling = Ruling::limited(own, decided, self.policy(ctx));
         let may = |row: &Option<DocumentRow>| row.as_ref().is_some_and(|row| ruling.shows(&combination(row)));
         Ok((rows.iter().map(may).collect(), ruling))
     }
@@ -282,7 +293,7 @@ impl Access {
         patient: Option<&'a PatientId>,
     ) -> Inputs<'a> {
         Inputs {
-            policy: self.policy(),
+            policy: self.policy(requester.ctx),
             node: &requester.ctx.caller.node,
             user: requester.ctx.user.as_deref(),
             claims: &requester.claims,

@@ -41,7 +41,8 @@ pub use audit::{
 };
 pub use claims::{ClaimKind, HeldClaim, NewClaim, ObjectKind, ResolvedObject};
 pub use consent::{
-    AskedPatients, EmergencyRow, EntryLabels, Evidence, KinRow, NewGrant, PolicyRow, RecordedAnswer, RunningGrant,
+    AskedPatients, EmergencyRow, EntryLabels, Evidence, KeptPolicy, KinRow, NewGrant, PolicyRow, RecordedAnswer,
+    RunningGrant,
 };
 pub use doctor::{DurabilitySetting, Problem};
 pub use documents::{BlobState, DocumentRow, DocumentState, NewDocument};

@@ -15,6 +15,8 @@ pub fn trials() -> Vec<Trial> {
         agreements_are_recorded_and_ended,
         s_con_22_emergencies_can_be_listed,
         s_con_09_a_dry_run_says_what_another_policy_changes,
+        s_con_09_policies_that_decided_are_kept,
+        s_con_09_in_production_a_policy_names_two_people,
     ]);
     trials
 }
@@ -125,6 +127,41 @@ fn the_policy_that_is_built_in_is_printed_and_changes_nothing() {
     fs::write(&file, out.replace("roles = [\"patient\"]", "roles = [\"king\"]")).expect("written");
     let (status, _, error) = consent(&server, &["policy", "check", &file.display().to_string()]);
     assert_eq!((status, error.contains("there is no role king")), (3, true), "{error}");
+}
+
+fn s_con_09_policies_that_decided_are_kept(server: &TestServer) {
+    let data = server.prepared.data.display().to_string();
+    let kept = json(server, &["policy", "history", "--json", "--data", &data]);
+    assert_eq!(kept[0]["policy"], "knoop-default/1", "{kept}");
+    let (_, built_in, _) = consent(server, &["policy", "show"]);
+    let (status, text, _) = consent(server, &["policy", "show", "--version", "knoop-default/1", "--data", &data]);
+    assert!(status == 0 && text == built_in);
+    let (status, _, error) = consent(server, &["policy", "show", "--version", "other/1", "--data", &data]);
+    assert!(status != 0 && error.contains("no policy other/1 decided here"), "{status} {error}");
+}
+
+fn s_con_09_in_production_a_policy_names_two_people(server: &TestServer) {
+    let (_, built_in, _) = consent(server, &["policy", "show"]);
+    let file = folder().join("own.toml");
+    let check = |text: &str| {
+        fs::write(&file, text).expect("written");
+        let path = file.display().to_string();
+        let data = server.prepared.data.display().to_string();
+        let mut command = server.prepared.command(&["consent", "policy", "check", &path, "--data", &data]);
+        let output = command.env("KNOOP_PRODUCTION", "true").env("KNOOP_ACCESS__POLICY", &path).output();
+        let output = output.expect("the program can be started");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (taken, error) = check(&built_in);
+    assert!(!taken && error.contains("[change] is wanted with production = true"), "{error}");
+    let change = |from: &str| {
+        let people = "[change]\nproposed_by = \"A. Jansen\"\napproved_by = \"B. de Vries\"\n";
+        built_in.replacen("\n[roles", &format!("\n{people}effective_from = \"{from}\"\n\n[roles"), 1)
+    };
+    let (taken, error) = check(&change("2026-01-01T00:00:00Z"));
+    assert!(taken, "{error}");
+    let (taken, error) = check(&change("2926-01-01T00:00:00Z"));
+    assert!(!taken && error.contains("access.next_policy"), "{error}");
 }
 
 fn s_con_09_a_dry_run_says_what_another_policy_changes(server: &TestServer) {

@@ -86,7 +86,7 @@ impl Server {
                 let assertions = UserAssertions::new(Some(judge), [("ITI-18", mode)], AttributeProfile::Ihe);
                 let auditor = Auditor::new(store.clone(), AuditSettings::default());
                 let policy = Arc::new(Policy::from_toml(Policy::DEFAULT).unwrap());
-                let rules = AccessSettings { enforce: false, policy, region: None, remote: None };
+                let rules = AccessSettings { enforce: false, policy, next_policy: None, region: None, remote: None };
                 let access = Access::new(store.clone(), rules, auditor.clone());
                 let registry =
                     Registry::new(store.clone(), RegistrySettings::default(), body::encode, auditor.clone(), access);

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context;
 
 use crate::{
-    cli::Failure,
+    cli::{Failure, clock},
     client::{ConsentService, PeerSettings},
     config::{Config, Patients, XdmDefaults},
     http::{GateSettings, HttpSettings, TlsLimits},
@@ -109,6 +109,7 @@ pub(super) fn access_settings(config: &Config, tls: Option<Arc<Live>>) -> Result
     let mut settings = AccessSettings {
         enforce: config.access.enforce,
         policy: Arc::new(policy_in_force(config)?),
+        next_policy: next_policy(config)?.map(Arc::new),
         region: config.registry.home_community_id.clone(),
         remote: None,
     };
@@ -130,9 +131,36 @@ pub(super) fn access_settings(config: &Config, tls: Option<Arc<Live>>) -> Result
 /// The access policy that decides.
 pub(in crate::cli) fn policy_in_force(config: &Config) -> Result<Policy, Failure> {
     match &config.access.policy {
-        Some(path) => policy_of(path),
+        Some(path) => {
+            let policy = policy_of(path)?;
+            if policy.change().is_some_and(|change| change.effective_from > clock::now()) {
+                let text = format!("access policy {} decides later: name it as access.next_policy", path.display());
+                return Err(Failure::wrong_use(text));
+            }
+            approved(config, path, policy)
+        }
         None => Ok(Policy::from_toml(Policy::DEFAULT).context("the built-in access policy")?),
     }
+}
+
+/// The access policy that takes over, if one is named.
+fn next_policy(config: &Config) -> Result<Option<Policy>, Failure> {
+    let Some(path) = &config.access.next_policy else { return Ok(None) };
+    let policy = policy_of(path)?;
+    if policy.change().is_none() {
+        let text = format!("access policy {} does not say from when it decides: it has no [change]", path.display());
+        return Err(Failure::wrong_use(text));
+    }
+    approved(config, path, policy).map(Some)
+}
+
+/// Four eyes: in production a policy of one's own names two people (S-CON-09).
+fn approved(config: &Config, path: &Path, policy: Policy) -> Result<Policy, Failure> {
+    if config.production && policy.change().is_none() {
+        let text = "names nobody who proposed and approved it: [change] is wanted with production = true";
+        return Err(Failure::wrong_use(format!("access policy {} {text}", path.display())));
+    }
+    Ok(policy)
 }
 
 /// The access policy in a file.

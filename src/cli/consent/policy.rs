@@ -22,7 +22,9 @@ use crate::{
 #[command(after_help = "\
 Examples:
   knoop consent policy show > policy.toml
-  knoop consent policy check policy.toml")]
+  knoop consent policy check policy.toml
+  knoop consent policy history
+  knoop consent policy show --version mine/3 > policy.toml")]
 pub(super) struct PolicyArgs {
     #[command(subcommand)]
     command: PolicyCommand,
@@ -30,10 +32,30 @@ pub(super) struct PolicyArgs {
 
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
-    /// Print the policy that is built in, to begin one's own with
-    Show,
+    /// Print the policy that is built in, to begin one's own with, or one that decided here
+    Show(ShowArgs),
+    /// List the policies that decided here, or will
+    History(HistoryArgs),
     /// Say who would gain and who would lose with another policy; nothing is changed
     Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// One that decided here, to go back to it
+    #[arg(long, value_name = "ID/VERSION")]
+    version: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct HistoryArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -50,12 +72,46 @@ struct CheckArgs {
 
 pub(super) fn run(args: PolicyArgs) -> Result<(), Failure> {
     match args.command {
-        PolicyCommand::Show => {
-            print!("{}", Policy::DEFAULT);
-            Ok(())
-        }
+        PolicyCommand::Show(args) => show(args),
+        PolicyCommand::History(args) => history(args),
         PolicyCommand::Check(args) => check(args),
     }
+}
+
+fn show(args: ShowArgs) -> Result<(), Failure> {
+    let Some(version) = args.version else {
+        print!("{}", Policy::DEFAULT);
+        return Ok(());
+    };
+    on_store(&args.data, |_, store, _| async move {
+        let kept = store.read().await?.access_policies().await?;
+        // The same id and version may have been changed: the last one counts.
+        let found = kept.into_iter().rev().find(|policy| policy.version == version);
+        let found = found.ok_or_else(|| Failure::wrong_use(format!("no policy {version} decided here")))?;
+        print!("{}", found.content);
+        Ok(())
+    })
+}
+
+fn history(args: HistoryArgs) -> Result<(), Failure> {
+    on_store(&args.data, |_, store, _| async move {
+        let kept = store.read().await?.access_policies().await?;
+        let time = |ms: i64| jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default();
+        if args.json {
+            let rows: Vec<_> = kept
+                .iter()
+                .map(|it| json!({ "policy": it.version, "sha256": it.sha256, "recorded": time(it.first_used_ms) }))
+                .collect();
+            println!("{}", json!(rows));
+            return Ok(());
+        }
+        let mut table = Table::new(["policy", "recorded", "SHA-256"]);
+        for it in kept {
+            table.row([it.version, time(it.first_used_ms), it.sha256]);
+        }
+        print!("{table}");
+        Ok(())
+    })
 }
 
 fn check(args: CheckArgs) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::confidentiality::Level;
@@ -119,10 +120,22 @@ struct LocalCode {
     withheld: bool,
 }
 
+/// Who changed a policy, and from when it decides (S-CON-09).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyChange {
+    /// Who proposed it.
+    pub proposed_by: Box<str>,
+    /// Somebody else, who approved it.
+    pub approved_by: Box<str>,
+    /// From when it decides.
+    pub effective_from: Timestamp,
+}
+
 /// The rules of an installation.
 #[derive(Clone, Debug)]
 pub struct Policy {
     version: Arc<str>,
+    change: Option<PolicyChange>,
     text: Arc<str>,
     roles: BTreeMap<Box<str>, RoleRow>,
     purposes: BTreeMap<Purpose, PurposeRow>,
@@ -188,6 +201,11 @@ impl Policy {
     /// Its id and version, `id/version`.
     pub fn version(&self) -> &Arc<str> {
         &self.version
+    }
+
+    /// Who changed it and from when it decides, where it says so.
+    pub fn change(&self) -> Option<&PolicyChange> {
+        self.change.as_ref()
     }
 
     /// Its text.

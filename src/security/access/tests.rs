@@ -558,3 +558,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn s_con_09_a_change_names_two_people_and_a_time() {
+    let with = |change: &str| {
+        Policy::from_toml(&Policy::DEFAULT.replacen("\n[roles", &format!("\n[change]\n{change}\n[roles"), 1))
+    };
+    let change =
+        "proposed_by = \"A. Jansen\"\napproved_by = \"B. de Vries\"\neffective_from = \"2027-01-01T00:00:00Z\"\n";
+    assert_eq!(with(change).unwrap().change().unwrap().approved_by.as_ref(), "B. de Vries");
+    for (wrong, told) in [
+        (change.replace("B. de Vries", " a. jansen "), "two people"),
+        (change.replace("B. de Vries", ""), "two people"),
+        (change.replace("2027-01-01T", "2027-01-01"), "effective_from"),
+        (change.replace("approved_by = \"B. de Vries\"\n", ""), "approved_by"),
+    ] {
+        let error = with(&wrong).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
+}

@@ -67,7 +67,7 @@ impl Access {
         }
         let begun_ms = requester.ctx.now.as_millisecond();
         let organisation = requester.ctx.caller.organisation_key();
-        let until_ms = begun_ms.saturating_add(self.policy().break_glass.lasts_ms);
+        let until_ms = begun_ms.saturating_add(self.policy(requester.ctx).break_glass.lasts_ms);
         let person: Arc<str> = requester.person.as_str().into();
         let events: Arc<HashMap<i64, AuditEvent>> = self.begun_events(requester, evidence).into();
         let count = self

@@ -78,10 +78,16 @@ pub(super) fn consent_service_failed(ctx: &RequestContext) {
     warn!(node, reason = Reason::Remote.as_str(), "the consent service gave no answer");
 }
 
-/// A policy decides here that did not before: 110113/110129.
+/// A policy decides here that did not before, or will from a time on: 110113/110129.
 pub(super) fn policy_changed(parties: &Parties<'_>, policy: &Policy, sha256: &str) -> AuditEvent {
     let actor = Actor { user_id: "knoop".to_owned() };
-    let text = format!("the access policy took effect, SHA-256 {sha256}");
+    let text = match policy.change() {
+        None => format!("the access policy took effect, SHA-256 {sha256}"),
+        Some(change) => format!(
+            "the access policy decides from {}, proposed by {}, approved by {}, SHA-256 {sha256}",
+            change.effective_from, change.proposed_by, change.approved_by
+        ),
+    };
     events::configuration_changed(parties, Change::Security, &actor, policy.version(), &text)
 }
 

@@ -73,7 +73,7 @@ impl Registry {
             .map_err(ServiceError::Refused)?;
         self.habits.note(&ctx.caller, &checked.tolerated);
         let acknowledged = acknowledgements::check(&checked.submission, &ctx.caller.node)?;
-        let labels = labels(&checked.submission, self.access.policy(), acknowledged);
+        let labels = labels(&checked.submission, self.access.policy(ctx), acknowledged);
         let warnings = checked.submission.warnings.clone();
         let weight = RowKeys::weight(&checked.submission);
         let first_row_id = self.store.row_ids(RowKeys::count(&checked.submission)).await?;
@@ -100,7 +100,7 @@ impl Registry {
             .await;
         if registered.is_err() && registration.out_of_reach.load(Ordering::Relaxed) && self.auditor.records() {
             let patient = registration.submission.submission_set.patient_id.to_string();
-            let event = record::push_refused(&self.auditor.parties(ctx), &patient, self.access.policy());
+            let event = record::push_refused(&self.auditor.parties(ctx), &patient, self.access.policy(ctx));
             self.auditor.record(vec![event]).await?;
         }
         registered?;

@@ -190,7 +190,7 @@ impl Repository {
         let lease_until_ms = now_ms + self.settings.pending_lease_ms;
         let unique_ids: Vec<DocumentUniqueId> = new.iter().map(|d| d.unique_id.clone()).collect();
         let (access, owner) = (self.access.clone(), ctx.caller.organisation_key());
-        let labelled: Arc<[Labelled]> = labels::labelled(new, &submit, self.access.policy()).into();
+        let labelled: Arc<[Labelled]> = labels::labelled(new, &submit, self.access.policy(ctx)).into();
         let job = unconfirmed::job(
             registry.patience(),
             &submit,

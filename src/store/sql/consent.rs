@@ -50,6 +50,7 @@ statements! {
     GRANT_CLOSED = "UPDATE break_glass SET closed_by = $2, closed_ms = $3 WHERE grant_key = $1 AND closed_ms IS NULL";
     INSERT_ACCESS_POLICY = "INSERT INTO access_policy (version, sha256, content, first_used_ms) \
         VALUES ($1, $2, $3, $4) ON CONFLICT (sha256) DO NOTHING";
+    ACCESS_POLICIES = "SELECT version, sha256, content, first_used_ms FROM access_policy ORDER BY policy_key";
     ENTRY_LABELS = "SELECT owner_org_key, class_code, type_code, practice_setting_code, format_code, confidentiality, \
         COUNT(*) FROM document_entry \
         GROUP BY owner_org_key, class_code, type_code, practice_setting_code, format_code, confidentiality \
@@ -95,6 +96,19 @@ pub struct EmergencyRow {
     pub grant: BreakGlassGrant,
     /// For whom.
     pub patient: PatientId,
+}
+
+/// A policy that decided here, or will.
+#[derive(Clone, Debug)]
+pub struct KeptPolicy {
+    /// Id and version.
+    pub version: String,
+    /// SHA-256 of its text, hexadecimal.
+    pub sha256: String,
+    /// Its text.
+    pub content: String,
+    /// When it was kept, milliseconds since 1970.
+    pub first_used_ms: i64,
 }
 
 /// How many entries of an organisation have these codes.
@@ -295,6 +309,13 @@ impl Tx {
         now_ms: i64,
     ) -> Result<bool, StoreError> {
         Ok(self.execute(&INSERT_ACCESS_POLICY, args![version, sha256, content, now_ms]).await? == 1)
+    }
+
+    /// The policies that were kept, the oldest first.
+    pub async fn access_policies(&mut self) -> Result<Vec<KeptPolicy>, StoreError> {
+        let rows: Vec<(String, String, String, i64)> = self.fetch_all(&ACCESS_POLICIES, args![]).await?;
+        let kept = |(version, sha256, content, first_used_ms)| KeptPolicy { version, sha256, content, first_used_ms };
+        Ok(rows.into_iter().map(kept).collect())
     }
 
     /// How many entries of each organisation have which codes.

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::ToSpan;
 use knoop::{
     model::{ResponseStatus, XdsErrorCode, consent::Answer},
+    security::access::Policy as AccessPolicy,
     service::{
         access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
         jobs::{Clock, Jobs, Policy},
@@ -39,6 +40,7 @@ pub fn trials() -> Vec<Trial> {
         c_13_a_patient_is_not_made_known_without_consent,
         c_14_what_is_not_known_is_refused,
         c_17_research_is_refused,
+        s_con_09_a_policy_takes_over_at_its_time,
         s_con_02_consent_follows_a_merged_identity,
         s_con_04_a_person_of_the_same_organisation_needs_no_consent,
         an_assertion_about_another_patient_shows_nothing,
@@ -332,6 +334,26 @@ async fn c_13_a_patient_is_not_made_known_without_consent(store: Store) {
     world.agree().await;
     assert_eq!(world.discovers(ctx, PATIENT).await, [PATIENT]);
     assert_eq!(world.audited("ITI-55", 0).await.len(), 1, "whom was told of is recorded");
+}
+
+async fn s_con_09_a_policy_takes_over_at_its_time(store: Store) {
+    let change = "[change]\nproposed_by = \"A. Jansen\"\napproved_by = \"B. de Vries\"\neffective_from = \"2026-01-02T10:00:00Z\"\n";
+    let nurses = AccessPolicy::DEFAULT.replacen("\n[roles", &format!("\n{change}\n[roles"), 1).replacen(
+        "roles = [\"physician\", \"nurse\", \"pharmacist\", \"assistant\"]",
+        "roles = [\"nurse\"]",
+        1,
+    );
+    let nurses = Arc::new(AccessPolicy::from_toml(&nurses).unwrap());
+    let world = World::with(store, |settings| settings.next_policy = Some(nurses)).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.permit_letters(PATIENT).await;
+    let at = |time: &str| {
+        let mut ctx = world.ctx(B, Some(physician()));
+        ctx.now = time.parse().unwrap();
+        ctx
+    };
+    assert_eq!(world.finds(&mut at("2026-01-02T09:59:59Z"), PATIENT).await, [d1]);
+    assert!(world.finds(&mut at("2026-01-02T10:00:00Z"), PATIENT).await.is_empty());
 }
 
 async fn c_14_what_is_not_known_is_refused(store: Store) {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::{
-    Assurance, BreakGlass, CategoryRow, Effect, LocalCode, Policy, PolicyError, PrivacyPolicy, Purpose, PurposeRow,
-    RoleRow,
+    Assurance, BreakGlass, CategoryRow, Effect, LocalCode, Policy, PolicyChange, PolicyError, PrivacyPolicy, Purpose,
+    PurposeRow, RoleRow,
 };
 use crate::{
     model::{CodeValue, consent::DataScope},
@@ -18,6 +18,7 @@ use crate::{
 struct File {
     id: String,
     version: String,
+    change: Option<ChangeSection>,
     #[serde(default)]
     roles: BTreeMap<Box<str>, RoleSection>,
     #[serde(default)]
@@ -37,6 +38,29 @@ struct File {
     #[serde(default)]
     patient: PatientSection,
     without_user: Option<WithoutUserSection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeSection {
+    proposed_by: String,
+    approved_by: String,
+    effective_from: String,
+}
+
+impl ChangeSection {
+    fn read(self) -> Result<PolicyChange, PolicyError> {
+        let wrong = |text: &str| PolicyError::Value { place: "change".to_owned(), text: text.to_owned() };
+        let effective_from = self.effective_from.parse();
+        let effective_from =
+            effective_from.map_err(|_| wrong("effective_from is a time such as 2027-01-01T00:00:00Z"))?;
+        let (proposed_by, approved_by) = (self.proposed_by.trim(), self.approved_by.trim());
+        if proposed_by.is_empty() || approved_by.is_empty() || proposed_by.to_lowercase() == approved_by.to_lowercase()
+        {
+            return Err(wrong("proposed_by and approved_by are two people"));
+        }
+        Ok(PolicyChange { proposed_by: proposed_by.into(), approved_by: approved_by.into(), effective_from })
+    }
 }
 
 fn yes() -> bool {
@@ -142,6 +166,7 @@ impl Policy {
         let mut policy = Self {
             version: format!("{}/{}", file.id, file.version).into(),
             text: text.into(),
+            change: file.change.map(ChangeSection::read).transpose()?,
             roles: BTreeMap::new(),
             purposes: BTreeMap::new(),
             assurance: BTreeMap::new(),
