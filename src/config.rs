@@ -183,6 +183,11 @@ impl Config {
         self.data.join(&self.audit.heads_file)
     }
 
+    /// The directory of packages.
+    pub fn xdm_path(&self) -> PathBuf {
+        self.data.join("xdm")
+    }
+
     /// The directory of documents: as configured, relative to the data directory.
     pub fn documents_path(&self) -> PathBuf {
         self.data.join(&self.documents.path)

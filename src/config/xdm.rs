@@ -1,5 +1,7 @@
 //! `[xdm]`: packages on media (ITI-32). Source: spec xdm §10, §12.1, §13.
 
+use std::time::Duration;
+
 use super::{LimitsConfig, settings::Settings};
 use crate::model::{
     Code, CodeValue, LanguageTag, Oid,
@@ -17,6 +19,16 @@ pub struct XdmConfig {
     pub patient_domains: Vec<Oid>,
     /// Whether a replacement deprecates what it replaces here (R-32-58).
     pub replace: bool,
+    /// Whether this process makes and takes packages for nodes. One process of those that share a database may.
+    pub serve: bool,
+    /// How long a package stays after its job has ended (R-32-60).
+    pub retention: Duration,
+    /// Octets that the packages of one node may take up.
+    pub node_bytes: u64,
+    /// sourceId of packages that are made here.
+    pub source_id: Oid,
+    /// How the institution is reached, for README.TXT and INDEX.HTM.
+    pub contact: String,
     /// Codes for metadata without them, in the order of the names of their sections (R-32-59).
     pub defaults: Vec<XdmDefaults>,
 }
@@ -72,6 +84,7 @@ impl XdmConfig {
     pub(super) fn read(s: &mut Settings, limits: &LimitsConfig) -> Self {
         let names = s.names("xdm.defaults");
         let default = PackageLimits::default();
+        let source_id = "2.999.1.3".parse::<Oid>().expect("an OID");
         let most = |s: &mut Settings, key, default: u64, ceiling| {
             s.number(key, usize::try_from(default).unwrap_or(usize::MAX), 1, ceiling)
         };
@@ -102,6 +115,11 @@ impl XdmConfig {
                 oid.parse().map_err(|error: crate::model::OidError| format!("'{oid}': {error}"))
             }),
             replace: s.parsed("xdm.replace", false),
+            serve: s.parsed("xdm.serve", true),
+            retention: s.duration("xdm.retention", Duration::from_secs(14 * 86_400)),
+            node_bytes: s.size("xdm.node", "256 GiB", "1024 TiB"),
+            source_id: s.parsed("xdm.source_id", source_id),
+            contact: s.parsed("xdm.contact", String::new()),
             defaults: names.iter().map(|name| XdmDefaults::read(s, &format!("xdm.defaults.{name}"))).collect(),
         }
     }
