@@ -1,0 +1,12 @@
+//! ITI-32 over HTTP and by jobs of a running server: ordered and fetched, brought and taken over.
+
+mod export;
+mod import;
+mod kit;
+mod nodes;
+
+use libtest_mimic::Trial;
+
+pub fn trials() -> Vec<Trial> {
+    [export::trials(), import::trials(), nodes::trials()].into_iter().flatten().collect()
+}
