@@ -6,7 +6,7 @@ mod audit_delivery;
 mod clock_watch;
 mod development;
 pub(super) mod offline;
-mod packages;
+pub(super) mod packages;
 mod probes;
 mod settings;
 mod sockets;
@@ -215,6 +215,9 @@ pub(super) async fn run(
     let mut background = vec![tokio::spawn(tls::keep_fresh(tls.clone(), auditor.clone(), stopped.clone())?)];
     background.extend(tls::fetch_crls(config, &tls, &stopped).into_iter().map(tokio::spawn));
     if let Some(packages) = packages {
+        if let Some(watch) = packages::watch(config, &packages)? {
+            background.push(tokio::spawn(packages::keep_watching(watch, stopped.clone())));
+        }
         background.push(tokio::spawn(packages::keep_in_order(packages, stopped.clone())));
     }
     if let Some(judge) = judge {

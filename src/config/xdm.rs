@@ -1,6 +1,6 @@
 //! `[xdm]`: packages on media (ITI-32). Source: spec xdm §10, §12.1, §13.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{LimitsConfig, settings::Settings};
 use crate::model::{
@@ -29,8 +29,34 @@ pub struct XdmConfig {
     pub source_id: Oid,
     /// How the institution is reached, for README.TXT and INDEX.HTM.
     pub contact: String,
+    /// The watched folder, where there is one.
+    pub watch: Option<XdmWatch>,
     /// Codes for metadata without them, in the order of the names of their sections (R-32-59).
     pub defaults: Vec<XdmDefaults>,
+}
+
+/// `[xdm.watch]`: a folder whose zip files are taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XdmWatch {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Take over without asking what is green in every check (R-32-34).
+    pub auto_commit: bool,
+    /// The node in whose name that is done; absent stands for this installation.
+    pub node: Option<String>,
+    /// A file that has not changed for so long is whole.
+    pub quiet: Duration,
+}
+
+impl XdmWatch {
+    fn read(s: &mut Settings) -> Option<Self> {
+        let folder = s.parsed("xdm.watch.folder", PathBuf::new());
+        let auto_commit = s.parsed("xdm.watch.auto_commit", false);
+        let node = s.parsed("xdm.watch.node", String::new());
+        let quiet = s.duration("xdm.watch.quiet", Duration::from_secs(5));
+        let watch = Self { folder, auto_commit, node: Some(node).filter(|node| !node.is_empty()), quiet };
+        Some(watch).filter(|watch| !watch.folder.as_os_str().is_empty())
+    }
 }
 
 /// `[xdm.defaults.NAME]`: codes for the documents of one kind of source.
@@ -120,6 +146,7 @@ impl XdmConfig {
             node_bytes: s.size("xdm.node", "256 GiB", "1024 TiB"),
             source_id: s.parsed("xdm.source_id", source_id),
             contact: s.parsed("xdm.contact", String::new()),
+            watch: XdmWatch::read(s),
             defaults: names.iter().map(|name| XdmDefaults::read(s, &format!("xdm.defaults.{name}"))).collect(),
         }
     }

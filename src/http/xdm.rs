@@ -212,7 +212,9 @@ async fn read_json<T: serde::de::DeserializeOwned + Default>(
     serde_json::from_slice(&octets).map_err(|error| {
         // What serde says may repeat the order.
         let (line, column) = (error.line(), error.column());
-        let text = format!("the JSON cannot be understood at line {line}, column {column}: an unknown field, or a value of another kind");
+        let text = format!(
+            "the JSON is not understood at line {line}, column {column}: an unknown field, or a value of another kind"
+        );
         refusal(StatusCode::BAD_REQUEST, "XdmOrder", text)
     })
 }

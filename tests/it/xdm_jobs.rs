@@ -2,11 +2,16 @@
 
 mod export;
 mod import;
+mod kills;
 mod kit;
 mod nodes;
+mod watch;
 
 use libtest_mimic::Trial;
 
 pub fn trials() -> Vec<Trial> {
-    [export::trials(), import::trials(), nodes::trials()].into_iter().flatten().collect()
+    [export::trials(), import::trials(), nodes::trials(), kills::trials(), watch::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use super::{now_ms, until};
 use crate::{
     cli::{Failure, metadata::CodeLists},
-    config::Config,
+    config::{Config, XdmWatch},
     model::{rim::AdhocQueryRequest, xdm::Delivery},
     service::{
         Auditor, Registry,
         xdm::{
             Importer,
             export::Here,
-            jobs::{ExportSettings, PackageFiles, PackageSettings, Packages, Upkeep},
+            jobs::{ExportSettings, PackageFiles, PackageSettings, Packages, Upkeep, Watch, WatchSettings},
         },
     },
     store::Store,
@@ -29,7 +29,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(300);
 ///
 /// # Errors
 /// When their folder cannot be made.
-pub(super) fn of(
+pub(in crate::cli) fn of(
     config: &Config,
     registry: Option<&Registry>,
     importer: Option<Importer>,
@@ -75,8 +75,30 @@ pub(super) async fn start(packages: &Packages) -> Result<(), Failure> {
 
 fn tell(found: Upkeep) {
     if found != Upkeep::default() {
-        let Upkeep { returned, orphans, lost, expired } = found;
-        tracing::info!(returned, orphans, lost, expired, "put packages in order");
+        let Upkeep { returned, orphans, missing, lost, expired } = found;
+        tracing::info!(returned, orphans, missing, lost, expired, "put packages in order");
+    }
+}
+
+/// What watches the folder of the configuration, if it names one.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub(super) fn watch(config: &Config, packages: &Packages) -> Result<Option<Watch>, Failure> {
+    let Some(watch) = config.xdm.watch.clone() else { return Ok(None) };
+    let XdmWatch { folder, auto_commit, node, quiet } = watch;
+    let settings = WatchSettings { folder, auto_commit, node, quiet };
+    Ok(Some(Watch::new(packages.clone(), settings).context("the watched folder cannot be used")?))
+}
+
+/// Looks into the watched folder until the server stops.
+pub(super) async fn keep_watching(mut watch: Watch, stopped: watch::Receiver<bool>) {
+    loop {
+        watch.look().await;
+        tokio::select! {
+            () = tokio::time::sleep(watch.interval()) => {}
+            () = until(stopped.clone()) => return,
+        }
     }
 }
 

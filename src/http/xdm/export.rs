@@ -56,7 +56,7 @@ pub(super) async fn order(request: HttpRequest, payload: web::Payload, endpoint:
 }
 
 /// The key by which a repeated order is known.
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, &'static str> {
+pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, &'static str> {
     let Some(value) = request.headers().get("Idempotency-Key") else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| !text.is_empty() && text.len() <= KEY_CHARACTERS);
     text.map(|text| Some(text.to_owned())).ok_or("Idempotency-Key: 1 to 128 characters of ASCII")

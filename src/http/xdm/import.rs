@@ -33,6 +33,8 @@ pub(super) async fn inspect(
         if !entered.packages.imports() {
             return Err(refusal(StatusCode::NOT_FOUND, "XdmNotHere", "the repository is not here"));
         }
+        let key = export::idempotency_key(&request);
+        let key = key.map_err(|text| refusal(StatusCode::BAD_REQUEST, "XdmOrder", text))?;
         let announced = intake::announced(&request);
         if announced > limit {
             return Err(intake::too_large(most));
@@ -42,7 +44,8 @@ pub(super) async fn inspect(
         let mime = &endpoint.settings.mime;
         let spooled = intake::spool(&request, body, entered.packages, &entered.ctx, mime).await?;
         let order = ImportOrder::default();
-        let received = entered.packages.receive(&mut entered.ctx, spooled, Delivery::Package, &order, None).await;
+        let received =
+            entered.packages.receive(&mut entered.ctx, spooled, Delivery::Package, &order, key.as_deref()).await;
         let (id, _) = received.map_err(|error| entered.refused(error))?;
         let package = entered.packages.settled(id, PATIENCE).await.map_err(|error| entered.refused(error))?;
         Ok(inspected(&package))

@@ -16,7 +16,9 @@ mod import;
 mod order;
 mod ordering;
 mod settle;
+pub mod shown;
 mod upkeep;
+mod watched;
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,6 +32,7 @@ pub use fetch::PackageReader;
 pub use files::{PackageFiles, Spool, SpoolError, Spooled};
 pub use order::{ExportOrder, ExportOrderError, ExportSettings, Recipient, WithoutBsnOrder};
 pub use upkeep::Upkeep;
+pub use watched::{Watch, WatchSettings};
 
 use super::{
     Importer,

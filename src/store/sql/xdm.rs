@@ -50,6 +50,7 @@ statements! {
     PACKAGE_LOST = select!("WHERE p.state = 1 AND COALESCE(j.state, 3) > 2 LIMIT 100");
     PACKAGE_EXPIRED = select!("WHERE p.expires_ms < $1 AND p.file IS NOT NULL ORDER BY p.expires_ms LIMIT 100");
     PACKAGE_DROP_FILE = "UPDATE xdm_package SET file = NULL WHERE package_id = $1 AND state <> 1";
+    PACKAGE_DROP_NAMED = "UPDATE xdm_package SET file = NULL WHERE file = $1 AND state <> 1";
     PACKAGE_DELETE = "DELETE FROM xdm_package WHERE expires_ms < $1 AND file IS NULL AND state <> 1";
 }
 
@@ -362,6 +363,14 @@ impl Tx {
     /// [`StoreError`].
     pub async fn drop_xdm_file(&mut self, id: PackageId) -> Result<bool, StoreError> {
         Ok(self.execute(&PACKAGE_DROP_FILE, args![id.to_string()]).await? == 1)
+    }
+
+    /// Notes that a file is not there any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn drop_xdm_file_named(&mut self, file: &str) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_DROP_NAMED, args![file]).await? == 1)
     }
 
     /// Forgets packages without a file that expired before.

@@ -33,21 +33,27 @@ impl Packages {
     pub(super) async fn begin(&self, job: &TakenJob) -> Result<Begun, NotBegun> {
         let payload: Payload = serde_json::from_str(&job.payload).map_err(|_| NotBegun::Gone)?;
         let id: PackageId = payload.package.parse().map_err(|_| NotBegun::Gone)?;
-        let mut tx = self.shared.store.read().await?;
-        let package = tx.find_xdm_package(id).await?.ok_or(NotBegun::Gone)?;
-        let mut caller = Caller { address: payload.address, ..Caller::loopback() };
-        if package.node_key != Node::LOOPBACK {
-            let records = tx.node_records().await?;
-            let record = records.into_iter().find(|record| record.node.key == package.node_key);
-            let active =
-                |node: &Node| node.standing == Standing::Active && node.organisation.standing == Standing::Active;
-            let node = record.map(|record| record.node).filter(|node| active(node)).ok_or(NotBegun::Node(id))?;
-            caller = Caller { subject: node.name.clone(), node, ..caller };
-        }
-        drop(tx);
-        let now = jiff::Timestamp::from_millisecond((self.shared.clock)()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        let mut ctx = RequestContext::new(caller, now, "".into(), Ids::Random);
+        let package = self.shared.store.read().await?.find_xdm_package(id).await?.ok_or(NotBegun::Gone)?;
+        let caller = match package.node_key {
+            Node::LOOPBACK => Some(Caller::loopback()),
+            key => self.active_node(|node| node.key == key).await?,
+        };
+        let caller = Caller { address: payload.address, ..caller.ok_or(NotBegun::Node(id))? };
+        let mut ctx = RequestContext::new(caller, self.now(), "".into(), Ids::Random);
         ctx.endpoint = payload.endpoint.into();
         Ok(Begun { package, ctx })
+    }
+
+    /// The time of work that no request asked for.
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond((self.shared.clock)()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+
+    /// The node that is meant, if it may take part.
+    pub(super) async fn active_node(&self, is_it: impl Fn(&Node) -> bool) -> Result<Option<Caller>, StoreError> {
+        let records = self.shared.store.read().await?.node_records().await?;
+        let active = |it: &Node| it.standing == Standing::Active && it.organisation.standing == Standing::Active;
+        let node = records.into_iter().map(|record| record.node).find(|node| is_it(node) && active(node));
+        Ok(node.map(|node| Caller { subject: node.name.clone(), node, address: None }))
     }
 }

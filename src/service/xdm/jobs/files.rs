@@ -54,6 +54,11 @@ impl PackageFiles {
         self.folder.join(Self::name(way, id))
     }
 
+    /// Whether there is a file of this name below the folder.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.folder.join(name).is_file()
+    }
+
     /// A package that comes in, under a name that is nobody's.
     ///
     /// # Errors

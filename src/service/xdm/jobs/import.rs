@@ -97,7 +97,8 @@ impl Packages {
         };
         match self.settle(job.lease, id, settlement, next).await {
             Ok(_) => {
-                tracing::info!(package = %id, state = state.as_str(), sets = report.sets.len(), "looked into, or took over, a package");
+                let (state, sets) = (state.as_str(), report.sets.len());
+                tracing::info!(package = %id, state, sets, "looked into, or took over, a package");
                 Outcome::Settled
             }
             Err(error) => again(id, &error),

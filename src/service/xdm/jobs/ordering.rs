@@ -216,6 +216,12 @@ impl Packages {
         Ok((id, true))
     }
 
+    /// Lets the idempotency key of a package be used again.
+    pub(super) async fn forget_key(&self, id: PackageId) -> Result<(), PackageError> {
+        let forgotten = self.shared.store.write(move |tx| Box::pin(async move { tx.forget_xdm_key(id).await }));
+        Ok(forgotten.await?)
+    }
+
     async fn known(
         &self,
         node_key: i64,

@@ -13,6 +13,8 @@ pub struct Upkeep {
     pub returned: usize,
     /// Files that belong to nothing.
     pub orphans: usize,
+    /// Packages whose file is gone, as after a restore.
+    pub missing: usize,
     /// Packages whose job was given up.
     pub lost: usize,
     /// Packages whose time was over.
@@ -37,8 +39,17 @@ impl Packages {
         });
         let returned = returned.await?;
         let known = self.shared.store.read().await?.xdm_files().await?;
+        let mut missing = 0;
+        for file in known.iter().filter(|file| !self.shared.files.has(file)) {
+            let file = file.clone();
+            let dropped = self.shared.store.write(move |tx| {
+                let file = file.clone();
+                Box::pin(async move { tx.drop_xdm_file_named(&file).await })
+            });
+            missing += usize::from(dropped.await?);
+        }
         let orphans = self.shared.files.clean(known.into_iter().collect()).await?;
-        Ok(Upkeep { returned, orphans, ..self.upkeep().await? })
+        Ok(Upkeep { returned, orphans, missing, ..self.upkeep().await? })
     }
 
     /// Removes the files of packages whose time is over, and says of packages that nobody works on any more that they failed.
