@@ -20,8 +20,10 @@ use crate::{
     xdm_import::{document, entries, set_of, tree, zipped},
 };
 
+type OnStore = fn(Store);
+
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, fn(Store)); 3] = [
+    let own: [(&'static str, OnStore); 3] = [
         ("r_32_34_what_is_green_is_taken_over_and_all_else_is_put_aside", sorted),
         ("a_writer_that_is_still_writing_is_waited_for", waited_for),
         ("packages_are_listed_shown_and_withdrawn", listed),
