@@ -11,7 +11,7 @@ use crate::{
         TestServer, on_every_store, plain,
         sample::{self, names},
         scratch,
-        servers::Store,
+        servers::{Store, until},
     },
     iti41::provided,
     xdm_pack::package::{Opened, audited, here},
@@ -29,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
     ]
     .collect();
     all.extend(plain![
+        r_32_60_an_export_that_is_withdrawn_while_it_runs_leaves_nothing,
         r_32_60_packages_are_removed_after_the_retention,
         what_a_killed_process_left_is_removed_at_start
     ]);
@@ -172,6 +173,19 @@ fn r_32_41_order_and_fetch_are_in_the_trail(server: &TestServer) {
             "{event}"
         );
         assert!(event["objects"].as_array().expect("objects").iter().any(|it| it["id"] == set));
+    }
+}
+
+fn r_32_60_an_export_that_is_withdrawn_while_it_runs_leaves_nothing() {
+    let server = TestServer::prepare(Store::Sqlite).and_then(|prepared| prepared.start()).expect("a server");
+    let (patient, _) = provided(&server, &vec![b'x'; 8 << 20]);
+    let outgoing = server.prepared.data.join("xdm/outgoing");
+    for _ in 0..5 {
+        let location = ordered(&server, &json!({ "patient": patient }));
+        assert_eq!(call(&server, "DELETE", &location, &[], b"").status, 204);
+        assert_eq!(told(200, &get(&server, &location))["state"], "withdrawn");
+        until(|| scratch::files_below(&outgoing).is_empty());
+        assert_eq!(told(410, &get(&server, &format!("{location}/package")))["code"], "XdmGone");
     }
 }
 
