@@ -40,7 +40,7 @@ pub use repository::RepositoryConfig;
 pub use settings::{ConfigError, Problem};
 pub use tls::{TlsConfig, TlsMinimum, TlsProfile};
 pub use trust::{AnchorConfig, RevocationConfig, TrustConfig};
-pub use xdm::{XdmConfig, XdmDefaults};
+pub use xdm::{XdmConfig, XdmDefaults, XdmWatch};
 pub use xua::{IssuerConfig, IssuersError, XuaConfig};
 
 use std::path::{Path, PathBuf};
@@ -181,6 +181,11 @@ impl Config {
     /// The file of the audit's heads: as configured, relative to the data directory.
     pub fn audit_heads_path(&self) -> PathBuf {
         self.data.join(&self.audit.heads_file)
+    }
+
+    /// The directory of packages.
+    pub fn xdm_path(&self) -> PathBuf {
+        self.data.join("xdm")
     }
 
     /// The directory of documents: as configured, relative to the data directory.

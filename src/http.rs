@@ -33,6 +33,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod wsdl;
+mod xdm;
 
 pub use assertion::UserAssertions;
 pub use doorkeeper::TlsLimits;

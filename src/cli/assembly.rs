@@ -6,6 +6,7 @@ mod audit_delivery;
 mod clock_watch;
 mod development;
 pub(super) mod offline;
+pub(super) mod packages;
 mod probes;
 mod settings;
 mod sockets;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 pub(super) use self::{
     assertions::assertion_settings,
     clock_watch::in_words,
+    packages::query_element,
     settings::{audit_settings, import_settings, peer_settings, policy_in_force, policy_of},
     sockets::{Bound, Named, Sockets},
     stores::{open_documents, open_store, take_data_dir},
@@ -144,10 +146,19 @@ pub(super) async fn run(
     bound: Bound,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
+    let importer = actors.importer(config)?;
     let Actors { registry, repository, tls, auditor, store, documents, data } = actors;
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
-    let jobs = jobs(store.clone(), repository.clone(), auditor.clone());
+    let mut jobs = jobs(store.clone(), repository.clone(), auditor.clone());
+    let packages = match config.xdm.serve {
+        true => Some(packages::of(config, registry.as_ref(), importer, &store, &auditor)?),
+        false => None,
+    };
+    if let Some(packages) = &packages {
+        jobs = packages.work_in(jobs);
+        packages::start(packages).await?;
+    }
     development::admit_clients(config, &store).await?;
     let nodes = Arc::new(Nodes::load(&store).await.context("the nodes cannot be read")?);
     let http_settings = settings::http_settings(config);
@@ -168,6 +179,9 @@ pub(super) async fn run(
         config.xua.modes.iter().copied(),
         config.xua.required_attributes,
     ));
+    if let Some(packages) = &packages {
+        endpoint = endpoint.with_packages(packages.clone());
+    }
     probes::gauges(config, &store, &metrics);
     probes::generation(&tls.generation, &metrics);
     let mut operations = Operations::new(Arc::clone(&metrics), probes::checks(&store, &documents));
@@ -200,6 +214,12 @@ pub(super) async fn run(
     });
     let mut background = vec![tokio::spawn(tls::keep_fresh(tls.clone(), auditor.clone(), stopped.clone())?)];
     background.extend(tls::fetch_crls(config, &tls, &stopped).into_iter().map(tokio::spawn));
+    if let Some(packages) = packages {
+        if let Some(watch) = packages::watch(config, &packages)? {
+            background.push(tokio::spawn(packages::keep_watching(watch, stopped.clone())));
+        }
+        background.push(tokio::spawn(packages::keep_in_order(packages, stopped.clone())));
+    }
     if let Some(judge) = judge {
         background.push(tokio::spawn(assertions::purge_now_and_then(judge.clone(), stopped.clone())));
         background.push(tokio::spawn(assertions::keep_fresh(config.clone(), judge, stopped.clone())?));

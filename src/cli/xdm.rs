@@ -2,6 +2,7 @@
 
 mod check;
 mod import;
+mod jobs;
 mod pack;
 mod sheet;
 mod show;
@@ -29,6 +30,8 @@ pub(super) enum XdmCommand {
     Import(import::ImportArgs),
     /// Make a package of documents: a zip file, or a directory for a USB stick
     Pack(Box<pack::PackArgs>),
+    /// See, and take back, the packages that a running server makes and takes over
+    Jobs(jobs::JobsArgs),
 }
 
 pub(super) fn run(command: XdmCommand) -> Result<(), Failure> {
@@ -37,6 +40,7 @@ pub(super) fn run(command: XdmCommand) -> Result<(), Failure> {
         XdmCommand::Unpack(args) => unpack::run(&args),
         XdmCommand::Import(args) => import::run(&args),
         XdmCommand::Pack(args) => pack::run(*args),
+        XdmCommand::Jobs(args) => jobs::run(args),
     }
 }
 

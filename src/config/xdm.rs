@@ -1,5 +1,7 @@
 //! `[xdm]`: packages on media (ITI-32). Source: spec xdm §10, §12.1, §13.
 
+use std::{path::PathBuf, time::Duration};
+
 use super::{LimitsConfig, settings::Settings};
 use crate::model::{
     Code, CodeValue, LanguageTag, Oid,
@@ -17,8 +19,44 @@ pub struct XdmConfig {
     pub patient_domains: Vec<Oid>,
     /// Whether a replacement deprecates what it replaces here (R-32-58).
     pub replace: bool,
+    /// Whether this process makes and takes packages for nodes. One process of those that share a database may.
+    pub serve: bool,
+    /// How long a package stays after its job has ended (R-32-60).
+    pub retention: Duration,
+    /// Octets that the packages of one node may take up.
+    pub node_bytes: u64,
+    /// sourceId of packages that are made here.
+    pub source_id: Oid,
+    /// How the institution is reached, for README.TXT and INDEX.HTM.
+    pub contact: String,
+    /// The watched folder, where there is one.
+    pub watch: Option<XdmWatch>,
     /// Codes for metadata without them, in the order of the names of their sections (R-32-59).
     pub defaults: Vec<XdmDefaults>,
+}
+
+/// `[xdm.watch]`: a folder whose zip files are taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XdmWatch {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Take over without asking what is green in every check (R-32-34).
+    pub auto_commit: bool,
+    /// The node in whose name that is done; absent stands for this installation.
+    pub node: Option<String>,
+    /// A file that has not changed for so long is whole.
+    pub quiet: Duration,
+}
+
+impl XdmWatch {
+    fn read(s: &mut Settings) -> Option<Self> {
+        let folder = s.parsed("xdm.watch.folder", PathBuf::new());
+        let auto_commit = s.parsed("xdm.watch.auto_commit", false);
+        let node = s.parsed("xdm.watch.node", String::new());
+        let quiet = s.duration("xdm.watch.quiet", Duration::from_secs(5));
+        let watch = Self { folder, auto_commit, node: Some(node).filter(|node| !node.is_empty()), quiet };
+        Some(watch).filter(|watch| !watch.folder.as_os_str().is_empty())
+    }
 }
 
 /// `[xdm.defaults.NAME]`: codes for the documents of one kind of source.
@@ -72,6 +110,7 @@ impl XdmConfig {
     pub(super) fn read(s: &mut Settings, limits: &LimitsConfig) -> Self {
         let names = s.names("xdm.defaults");
         let default = PackageLimits::default();
+        let source_id = "2.999.1.3".parse::<Oid>().expect("an OID");
         let most = |s: &mut Settings, key, default: u64, ceiling| {
             s.number(key, usize::try_from(default).unwrap_or(usize::MAX), 1, ceiling)
         };
@@ -102,6 +141,12 @@ impl XdmConfig {
                 oid.parse().map_err(|error: crate::model::OidError| format!("'{oid}': {error}"))
             }),
             replace: s.parsed("xdm.replace", false),
+            serve: s.parsed("xdm.serve", true),
+            retention: s.duration("xdm.retention", Duration::from_secs(14 * 86_400)),
+            node_bytes: s.size("xdm.node", "256 GiB", "1024 TiB"),
+            source_id: s.parsed("xdm.source_id", source_id),
+            contact: s.parsed("xdm.contact", String::new()),
+            watch: XdmWatch::read(s),
             defaults: names.iter().map(|name| XdmDefaults::read(s, &format!("xdm.defaults.{name}"))).collect(),
         }
     }

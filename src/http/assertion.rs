@@ -80,6 +80,11 @@ impl UserAssertions {
         of_node.or_else(|| self.modes.get(transaction).copied()).unwrap_or(XuaMode::Off)
     }
 
+    /// Whether this caller must bring one for a transaction.
+    pub(super) fn requires(&self, caller: &Caller, transaction: &str, of_node: Option<XuaMode>) -> bool {
+        self.mode(caller, transaction, of_node) == XuaMode::Required
+    }
+
     /// How long an answer to this node's refused request waits.
     fn patience(&self, caller: &Caller) -> Duration {
         let now = Instant::now();

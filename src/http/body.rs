@@ -51,6 +51,11 @@ impl Body {
         }
     }
 
+    /// The same with a limit of its own.
+    pub(super) fn limited(self, limit: u64) -> Self {
+        Self { limit, ..self }
+    }
+
     /// The next octets, none at the end. Only the time spent waiting for the client counts.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {

@@ -10,7 +10,7 @@ use crate::{
     security::repeats::Repeats,
     service::{
         Auditor, Registry, Repository, audit_delivery::Backlogs, audit_view::AuditView, nodes::Nodes,
-        refusals::RefusalLog,
+        refusals::RefusalLog, xdm::jobs::Packages,
     },
 };
 
@@ -35,6 +35,8 @@ pub struct Endpoint {
     pub(super) repeats: Repeats,
     /// Absent when nobody may read the audit trail.
     pub(super) audit_view: Option<AuditView>,
+    /// Absent when no packages are made or taken here.
+    pub(super) packages: Option<Packages>,
     /// Requests are refused while a repository is so far behind; absent refuses none.
     audit_limit: Option<(Arc<Backlogs>, Duration)>,
     /// Room for answers in memory, in units of [`ANSWER_UNIT`].
@@ -70,6 +72,7 @@ impl Endpoint {
             gates,
             repeats: Repeats::default(),
             audit_view: None,
+            packages: None,
             audit_limit: None,
             answers,
         }
@@ -87,6 +90,12 @@ impl Endpoint {
     #[must_use]
     pub fn with_audit_view(self, view: AuditView) -> Self {
         Self { audit_view: Some(view), ..self }
+    }
+
+    /// Lets nodes have packages made, and bring them (ITI-32).
+    #[must_use]
+    pub fn with_packages(self, packages: Packages) -> Self {
+        Self { packages: Some(packages), ..self }
     }
 
     /// Refuses requests while an audit repository is more than `age` behind (S-AUD-53).

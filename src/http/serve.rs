@@ -27,7 +27,7 @@ use super::{
     health,
     identify::{Arrival, Peer},
     judged::judged,
-    routes,
+    routes, xdm,
 };
 use crate::security::tls::Live;
 
@@ -177,6 +177,7 @@ fn http_service<IO: AsyncRead + AsyncWrite + Unpin + 'static, S: Future<Output =
         .app_data(web::Data::from(Arc::clone(&endpoint)))
         .wrap(from_fn(move |request, next| judged(tls.clone(), Arc::clone(&endpoint), request, next)))
         .configure(fhir::configure)
+        .configure(xdm::configure)
         .configure(routes::configure);
     let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
     HttpService::build()

@@ -7,9 +7,11 @@
 
 mod code;
 mod limits;
+mod package;
 
 pub use code::{PackageCode, XdmCode};
 pub use limits::{PackageLimits, PackageTolerances};
+pub use package::{Delivery, Direction, PackageId, PackageIdError, PackageState};
 
 use serde::Serialize;
 

@@ -120,6 +120,12 @@ impl Jobs {
         self
     }
 
+    /// Lets this bell wake it, besides its own looks at the table.
+    #[must_use]
+    pub fn ringing(self, bell: Arc<Notify>) -> Self {
+        Self { bell, ..self }
+    }
+
     /// Rung when a job was added, it saves the wait until the next look at the table.
     pub fn bell(&self) -> Arc<Notify> {
         Arc::clone(&self.bell)

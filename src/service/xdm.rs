@@ -6,6 +6,7 @@
 
 pub mod export;
 mod import;
+pub mod jobs;
 
 pub use import::{
     Choice, CodeDefaults, Examined, ImportError, ImportSettings, Importer, MediaOrigin, Progress, examine, verify,

@@ -29,6 +29,7 @@ mod stored_query;
 mod tests;
 mod tx;
 mod writer;
+mod xdm;
 
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ pub use registry::{AssociationRow, FolderRow, Labels, RowKeys};
 pub use sight::{Combination, Sight};
 pub use tx::{ReadTx, Tx};
 pub use writer::Weight;
+pub use xdm::{NewXdmPackage, Settlement, XdmLoad, XdmPackage};
 
 use crate::store::StoreError;
 

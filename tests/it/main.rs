@@ -39,6 +39,7 @@ mod soap;
 mod soap_switches;
 mod tls;
 mod xdm_import;
+mod xdm_jobs;
 mod xdm_pack;
 
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         nodes_tls::trials(),
         tls::trials(),
         xdm_import::trials(),
+        xdm_jobs::trials(),
         xdm_pack::trials(),
     ]
     .into_iter()

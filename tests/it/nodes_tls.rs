@@ -41,15 +41,16 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A server that trusts an authority of its own, and one pinned certificate.
-struct Region {
+pub struct Region {
     authority: Issued,
     pinned: Issued,
-    server: TestServer,
+    pub server: TestServer,
     folder: PathBuf,
 }
 
 impl Region {
-    fn new() -> Self {
+    /// With these settings.
+    pub fn new(settings: &[(&str, &str)]) -> Self {
         let folder = scratch::directory(&format!("nodes-{:x}", sample::number()));
         let (authority, pinned) = (Issued::root("region", now_s()), Issued::self_signed(&named("pinned"), now_s()));
         let prepared = TestServer::prepare(Store::Sqlite).expect("SQLite is always there").with_tls();
@@ -58,6 +59,7 @@ impl Region {
             fs::write(&file, issued.pem()).expect("written");
             file.display().to_string()
         };
+        let prepared = settings.iter().fold(prepared, |prepared, (key, value)| prepared.setting(key, value));
         let server = prepared
             .setting("tls.trust.region.file", &region("region.pem", &authority))
             .setting("tls.trust.region.revocation", "none")
@@ -79,7 +81,12 @@ impl Region {
     /// Adds a node, and waits until the server lets it in.
     #[track_caller]
     fn admit(&self, name: &str, issued: &Issued, certificate: &[&str], more: &[&str]) -> Client {
-        let arguments = ["node", "add", name, "--organisation", "2.999.7", "--organisation-name", "Sint Fictief"];
+        self.admit_of("2.999.7", name, issued, certificate, more)
+    }
+
+    #[track_caller]
+    fn admit_of(&self, organisation: &str, name: &str, issued: &Issued, certificate: &[&str], more: &[&str]) -> Client {
+        let arguments = ["node", "add", name, "--organisation", organisation, "--organisation-name", "Sint Fictief"];
         self.knoop(&[&arguments[..], &["--category", "ziekenhuis"], certificate, more].concat());
         let client = Client::new(issued, &[]);
         until(|| client.status(&self.server) == Ok(200));
@@ -88,18 +95,24 @@ impl Region {
 
     /// A node of this name with a certificate of the authority.
     #[track_caller]
-    fn node(&self, name: &str, more: &[&str]) -> Client {
+    pub fn node(&self, name: &str, more: &[&str]) -> Client {
+        self.node_of(name, "2.999.7", more)
+    }
+
+    /// The same of another organisation.
+    #[track_caller]
+    pub fn node_of(&self, name: &str, organisation: &str, more: &[&str]) -> Client {
         let issued = self.authority.issue(&named(name));
         let file = self.folder.join(format!("{name}.pem"));
         fs::write(&file, issued.pem()).expect("written");
-        self.admit(name, &issued, &["--certificate", file.to_str().expect("UTF-8")], more)
+        self.admit_of(organisation, name, &issued, &["--certificate", file.to_str().expect("UTF-8")], more)
     }
 
-    fn events(&self) -> Vec<Value> {
+    pub fn events(&self) -> Vec<Value> {
         trail::events(&self.server, &[])
     }
 
-    fn connect(&self, client: &Client) -> Connection<SslStream<TcpStream>> {
+    pub fn connect(&self, client: &Client) -> Connection<SslStream<TcpStream>> {
         Connection::over(client.connect(https(&self.server)).expect("connected"))
     }
 
@@ -145,7 +158,7 @@ fn code(event: &Value) -> &str {
 }
 
 fn s_tls_16_a_trusted_certificate_without_a_node_is_403_and_audited_once() {
-    let region = Region::new();
+    let region = Region::new(&[]);
     let issued = region.authority.issue(&named("stranger"));
     let stranger = Client::new(&issued, &[]);
     for _ in 0..3 {
@@ -172,7 +185,7 @@ fn s_tls_16_a_trusted_certificate_without_a_node_is_403_and_audited_once() {
 }
 
 fn s_tls_16_certificates_of_nodes_are_answered_however_they_are_named() {
-    let region = Region::new();
+    let region = Region::new(&[]);
     let role = ["--role", "consumer"];
     let issuer = "CN=region,O=Invented";
     let odd = Wanted { names: "DNS:odd.example", unknown_extension: Some(false), ..named("odd") };
@@ -195,7 +208,7 @@ fn s_tls_16_certificates_of_nodes_are_answered_however_they_are_named() {
 }
 
 fn s_tls_17_a_consumer_may_not_submit() {
-    let region = Region::new();
+    let region = Region::new(&[]);
     let consumer = region.node("reader", &["--role", "consumer"]);
     region.post(&consumer, Transaction::Iti18, &query()).expect_success();
     let refused = region.post(&consumer, Transaction::Iti42, &registration());
@@ -234,7 +247,7 @@ fn s_tls_17_a_consumer_may_not_submit() {
 }
 
 fn s_tls_17_a_suspended_node_is_refused_on_an_open_connection() {
-    let region = Region::new();
+    let region = Region::new(&[]);
     let client = region.node("ehr", &["--role", "consumer"]);
     let other = region.node("other", &["--role", "consumer"]);
     let mut connection = region.connect(&client);
@@ -259,7 +272,7 @@ fn s_tls_17_a_suspended_node_is_refused_on_an_open_connection() {
 }
 
 fn s_tls_17_a_node_calls_from_its_own_addresses() {
-    let region = Region::new();
+    let region = Region::new(&[]);
     let client = region.node("ehr", &["--role", "consumer", "--address", "127.0.0.0/8"]);
     region.knoop(&["node", "change", "ehr", "--address", "192.0.2.0/24"]);
     until(|| client.status(&region.server) == Ok(403));
@@ -269,7 +282,7 @@ fn s_tls_17_a_node_calls_from_its_own_addresses() {
 }
 
 fn s_in_36_a_node_beyond_its_rate_is_put_off() {
-    let region = Region::new();
+    let region = Region::new(&[]);
     let fast = region.node("fast", &["--role", "consumer", "--rate", "1", "--burst", "2"]);
     let other = region.node("other", &["--role", "consumer"]);
     let query = query();
@@ -294,7 +307,7 @@ fn s_in_36_a_node_beyond_its_rate_is_put_off() {
 }
 
 fn s_tls_19_changes_of_nodes_are_audited() {
-    let region = Region::new();
+    let region = Region::new(&[]);
     region.node("ehr", &["--role", "consumer"]);
     region.knoop(&["node", "change", "ehr", "--role", "consumer,source", "--rate", "7"]);
     region.knoop(&["node", "suspend", "ehr"]);

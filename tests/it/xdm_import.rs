@@ -44,7 +44,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A document with its metadata as they are on a medium.
-fn document(patient: &str, uri: &str, octets: &[u8]) -> Object {
+pub fn document(patient: &str, uri: &str, octets: &[u8]) -> Object {
     let hash: String = sha1(octets).iter().map(|octet| format!("{octet:02x}")).collect();
     sample::provided(patient)
         .with_id(&sample::uuid())
@@ -53,7 +53,7 @@ fn document(patient: &str, uri: &str, octets: &[u8]) -> Object {
         .slot("size", &[&octets.len().to_string()])
 }
 
-fn set_of(patient: &str, documents: &[&Object]) -> Submission {
+pub fn set_of(patient: &str, documents: &[&Object]) -> Submission {
     let uuid = sample::uuid();
     let mut submission = Submission::of(patient).set(|set| set.with_id(&uuid));
     for document in documents {
@@ -65,10 +65,10 @@ fn set_of(patient: &str, documents: &[&Object]) -> Submission {
 /// A test that has a store of its own.
 type OnStore = fn(Store);
 /// Name and octets.
-type File<'a> = (&'a str, &'a [u8]);
+pub type File<'a> = (&'a str, &'a [u8]);
 
 /// Writes the tree of a package; sets in order, each with its files.
-fn tree(sets: &[(&Submission, &[File])]) -> PathBuf {
+pub fn tree(sets: &[(&Submission, &[File])]) -> PathBuf {
     let top = scratch::directory(&format!("xdm-{}", sample::uuid().replace(':', "-")));
     fs::write(top.join("INDEX.HTM"), "<html/>").expect("room");
     fs::write(top.join("README.TXT"), "read me").expect("room");
@@ -95,7 +95,7 @@ with zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as package:
             package.write(os.path.join(folder, name))";
 
 /// The zip file of a tree.
-fn zipped(top: &Path) -> PathBuf {
+pub fn zipped(top: &Path) -> PathBuf {
     let package = top.with_extension("zip");
     python(ZIPFILE, top, &package);
     package
@@ -121,7 +121,7 @@ fn import(status: i32, prepared: &Prepared, package: &Path, more: &[&str]) -> Va
     report(status, prepared, &[&["import", &package, "--data", &data], more].concat())
 }
 
-fn codes(report: &Value) -> Vec<String> {
+pub fn codes(report: &Value) -> Vec<String> {
     let of = |list: &Value| -> Vec<String> {
         let found = list.as_array().into_iter().flatten();
         found.map(|finding| finding["code"].as_str().unwrap_or_default().to_owned()).collect()
@@ -134,7 +134,7 @@ fn prepared(store: Store) -> Prepared {
     TestServer::prepare(store).expect("a place for a server")
 }
 
-fn entries(server: &TestServer, patient: &str) -> Vec<Found> {
+pub fn entries(server: &TestServer, patient: &str) -> Vec<Found> {
     server.query(&Query::find_documents(patient)).objects()
 }
 

@@ -2,7 +2,7 @@
 
 mod dicom;
 mod foreign;
-mod package;
+pub mod package;
 mod sources;
 
 use std::{fs, path::PathBuf, process::Command};

@@ -11,6 +11,7 @@ mod documents;
 mod jobs;
 mod limits;
 mod nodes;
+mod packages;
 mod patients;
 mod queries;
 mod rsyslog;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         jobs::trials(),
         limits::trials(),
         nodes::trials(),
+        packages::trials(),
         patients::trials(),
         queries::trials(),
         rsyslog::trials(),

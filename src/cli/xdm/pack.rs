@@ -15,20 +15,18 @@ use super::sheet;
 use crate::{
     cli::{
         DataArgs, Failure, PeerArgs,
-        assembly::{audit, offline::Offline},
+        assembly::{audit, offline::Offline, query_element},
         clock,
         metadata::CodeLists,
         peer,
         progress::Progress,
     },
-    model::{
-        IntendedRecipient, Oid, PatientId, Xcn, Xon, bsn::BSN_AUTHORITY, escape_component, rim::AdhocQueryRequest,
-    },
+    model::{IntendedRecipient, Oid, PatientId, Xcn, Xon, bsn::BSN_AUTHORITY, escape_component},
     service::xdm::export::{
         self, Addressing, Detail, ExportError, ExportRequest, Exported, Files, Here, Origin, Peers, Record, Selection,
         Sender, Sets, Target, Watcher, WithoutBsn,
     },
-    wire::{xdm::index_page::Language, xds::iti18},
+    wire::xdm::index_page::Language,
 };
 
 const EXAMPLES: &str = "\
@@ -211,8 +209,8 @@ async fn pack(args: PackArgs, request: ExportRequest) -> Result<(), Failure> {
             let offline = Offline::open(&config).await?;
             let mut ctx = offline.context(args.origin.node.as_deref()).await?;
             let (registry, repository) = (offline.registry.clone(), offline.repository.clone());
-            let origin = Origin::Here(Here { registry, repository, written });
-            let record = Record { auditor: offline.auditor.clone(), actor };
+            let origin = Origin::Here(Here { registry, repository, written: query_element });
+            let record = Record { auditor: offline.auditor.clone(), actor, name: None };
             let made = export(&mut ctx, &origin, &request, Some(&record)).await;
             offline.close(&config).await?;
             made
@@ -258,13 +256,6 @@ fn watcher() -> Watcher {
             }
         }
     })
-}
-
-/// The request element of a query, for the audit trail.
-fn written(query: &AdhocQueryRequest) -> String {
-    let mut out = Vec::new();
-    iti18::write_request(&mut out, query);
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn request(args: &PackArgs) -> Result<ExportRequest, Failure> {

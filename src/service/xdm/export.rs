@@ -50,6 +50,8 @@ pub struct ExportedSet {
     pub directory: String,
     /// uniqueId.
     pub unique_id: String,
+    /// The patient as the origin knows them, CX.
+    pub patient_id: Option<String>,
     /// The documents in it: uniqueId and path on the medium.
     pub documents: Vec<(String, String)>,
 }

@@ -5,7 +5,7 @@
 
 use sqlx::FromRow;
 
-use super::{Tx, args, statements};
+use super::{Statement, Tx, args, statements};
 use crate::{model::OrganisationKey, store::StoreError};
 
 statements! {
@@ -34,6 +34,9 @@ statements! {
     JOB_RECLAIM = "UPDATE job SET state = CASE WHEN attempts >= $3 THEN 3 ELSE 1 END, \
         ended_ms = CASE WHEN attempts >= $3 THEN $2 ELSE ended_ms END, run_at_ms = $2, problem = $4, \
         lease_until_ms = NULL WHERE kind = $1 AND state = 2 AND lease_until_ms < $2 RETURNING kind, destination";
+    JOB_ABANDON = "UPDATE job SET state = CASE WHEN attempts >= $3 THEN 3 ELSE 1 END, \
+        ended_ms = CASE WHEN attempts >= $3 THEN $2 ELSE ended_ms END, run_at_ms = $2, problem = $4, \
+        lease_until_ms = NULL WHERE kind = $1 AND state = 2 RETURNING kind, destination";
     JOB_WITHDRAW_RUNNING = "UPDATE job SET state = 5, ended_ms = $2, lease_until_ms = NULL \
         WHERE job_id = $1 AND state = 2 RETURNING kind, destination";
     JOB_WITHDRAW = "UPDATE job SET state = 5, ended_ms = $2 WHERE job_id = $1 AND (state = 1 OR state = 3)";
@@ -62,7 +65,7 @@ pub enum Priority {
 }
 
 impl Priority {
-    const fn to_store(self) -> i64 {
+    pub(super) const fn to_store(self) -> i64 {
         match self {
             Self::High => 1,
             Self::Normal => 2,
@@ -70,13 +73,27 @@ impl Priority {
         }
     }
 
-    const fn from_store(number: i64) -> Option<Self> {
+    pub(super) const fn from_store(number: i64) -> Option<Self> {
         match number {
             1 => Some(Self::High),
             2 => Some(Self::Normal),
             3 => Some(Self::Background),
             _ => None,
         }
+    }
+
+    /// The word for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Background => "background",
+        }
+    }
+
+    /// From that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::High, Self::Normal, Self::Background].into_iter().find(|priority| priority.as_str() == word)
     }
 
     /// How much younger a job of high priority may be and still go first.
@@ -356,8 +373,27 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn reclaim_jobs(&mut self, kind: &str, now_ms: i64, attempts: i64) -> Result<usize, StoreError> {
+        self.give_back(&JOB_RECLAIM, kind, now_ms, attempts).await
+    }
+
+    /// The same for all that run, whatever their lease: for a kind that one process alone works on, when that process
+    /// starts.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reclaim_all_jobs(&mut self, kind: &str, now_ms: i64, attempts: i64) -> Result<usize, StoreError> {
+        self.give_back(&JOB_ABANDON, kind, now_ms, attempts).await
+    }
+
+    async fn give_back(
+        &mut self,
+        statement: &'static Statement,
+        kind: &str,
+        now_ms: i64,
+        attempts: i64,
+    ) -> Result<usize, StoreError> {
         let problem = "the process that worked on it went away";
-        let whither: Vec<Whither> = self.fetch_all(&JOB_RECLAIM, args![kind, now_ms, attempts, problem]).await?;
+        let whither: Vec<Whither> = self.fetch_all(statement, args![kind, now_ms, attempts, problem]).await?;
         let count = whither.len();
         self.leave(whither).await?;
         Ok(count)

@@ -85,6 +85,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
         super::row_ids::ALL,
         super::stored_query::ALL,
         super::writer::ALL,
+        super::xdm::ALL,
     ]
     .into_iter()
     .flatten()

@@ -84,6 +84,26 @@ impl<'a> Medium<'a> {
     }
 }
 
+/// Row 26 once more: the caller fetches a package that was made for it, one submission set of it.
+pub fn package_fetched(parties: &Parties<'_>, place: &str, submitted: Submitted<'_>, verdict: Verdict) -> AuditEvent {
+    let mut event = parties.event(v::EXPORT, AuditAction::R, verdict);
+    event.event_types.push(v::ITI_32);
+    let source = AuditParticipant { requestor: false, ..parties.self_as_source(true) };
+    let destination = parties.caller_as_destination();
+    let medium = AuditParticipant {
+        user_id: place.to_owned(),
+        roles: vec![v::SOURCE_MEDIA],
+        media: Some(MediaKind::Uri.code()),
+        ..AuditParticipant::default()
+    };
+    event.participants.extend([source, destination, medium]);
+    event.participants.extend(parties.persons());
+    event.objects.extend(submitted.patient.map(patient));
+    let set = submitted.submission_set.map(|id| AuditObject { role: Some(20), ..object(id, 2, v::ITI_32) });
+    event.objects.extend(set);
+    event
+}
+
 /// Row 26: ITI-32, Portable Media Creator, of one submission set. `actor` is the person at the command line.
 pub fn distributed_on_media(
     parties: &Parties<'_>,

@@ -288,6 +288,7 @@ impl Draft {
     pub(super) fn told(self) -> ExportedSet {
         ExportedSet {
             unique_id: self.unique_id().to_owned(),
+            patient_id: self.known_as,
             directory: self.directory,
             documents: self.documents.into_iter().map(|it| (it.unique_id.into(), it.path.into())).collect(),
         }

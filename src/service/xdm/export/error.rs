@@ -100,8 +100,27 @@ impl ExportError {
         )
     }
 
-    /// A code for the audit trail.
-    pub(super) fn code(&self) -> &'static str {
+    /// Whether it may go well another time: the trouble was ours, or a peer's.
+    pub(in crate::service::xdm) fn may_pass(&self) -> bool {
+        match self {
+            Self::Peer(_) | Self::Zip(_) | Self::Io(_) | Self::Document(_) | Self::Store(_) | Self::Aborted => true,
+            Self::Occupied(_) | Self::Tree(_) => true,
+            Self::Refused(_)
+            | Self::Nothing
+            | Self::TooMany
+            | Self::Object(_)
+            | Self::Missing(_)
+            | Self::SourceCorrupt(_)
+            | Self::TooLarge(_)
+            | Self::Multipart(_)
+            | Self::NoOwnNumber(_)
+            | Self::BsnUnreadable(..)
+            | Self::BsnLeft(_) => false,
+        }
+    }
+
+    /// A code for the audit trail and for whoever ordered the package.
+    pub(in crate::service::xdm) fn code(&self) -> &'static str {
         match self {
             Self::Refused(findings) => findings.first().map_or("XDSRegistryError", |it| it.code.as_str()),
             Self::Peer(_) => "XdmPeer",

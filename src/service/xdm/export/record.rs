@@ -18,6 +18,8 @@ pub struct Record {
     pub auditor: Auditor,
     /// The person at the command line; none where the request names who asks.
     pub actor: Option<Actor>,
+    /// What the package is known by, where that is not its file.
+    pub name: Option<String>,
 }
 
 impl Record {
@@ -43,7 +45,7 @@ impl Record {
             Some(_) => Parties::own(ctx, source_id),
             None => Parties::new(ctx, source_id),
         };
-        let name = request.target.path().display().to_string();
+        let name = self.name.clone().unwrap_or_else(|| request.target.path().display().to_string());
         let medium = match request.target {
             Target::Zip(_) => Medium::file(&name),
             Target::Tree(_) => Medium::usb(&name),

@@ -24,7 +24,7 @@ use crate::{
     model::{
         AuditOutcome, DocumentUniqueId, EntryUuid, PatientId, RequestContext, ResponseStatus, Severity, XdsErrorCode,
         rim::SubmitObjectsRequest,
-        xdm::{PackageFinding, PackageReport, SetReport, SetState, Weight, XdmCode},
+        xdm::{PackageFinding, PackageLimits, PackageReport, SetReport, SetState, Weight, XdmCode},
     },
     service::{
         Auditor, Repository,
@@ -104,6 +104,16 @@ impl Importer {
     /// An importer that hands what it takes to this repository.
     pub fn new(repository: Repository, store: Store, auditor: Auditor, settings: ImportSettings) -> Self {
         Self { repository, store, auditor, settings: Arc::new(settings) }
+    }
+
+    /// Where it hands what it takes.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// What is too much.
+    pub fn limits(&self) -> PackageLimits {
+        self.settings.limits.clone()
     }
 
     /// Looks into a package and takes over what was chosen and is in order. The report says what became of each set.

@@ -1,0 +1,163 @@
+//! `knoop xdm jobs`: the packages that a running server makes and takes over, as the operator sees them.
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use indicatif::HumanBytes;
+
+use crate::{
+    cli::{
+        DataArgs, Failure,
+        assembly::{audit_settings, open_store, packages},
+        table::Table,
+    },
+    config::Config,
+    model::xdm::{Direction, PackageId},
+    service::{
+        Auditor,
+        xdm::jobs::{PackageError, Packages, XdmPackage, shown},
+    },
+    store::Store,
+};
+
+/// Packages that are listed at most.
+const LISTED: i64 = 10_000;
+
+/// What `xdm jobs` may be told.
+#[derive(Debug, Args)]
+#[command(after_help = "The server may go on working meanwhile.\n\n\
+    Examples:\n  knoop xdm jobs list --data /var/lib/knoop\n  knoop xdm jobs show ID --json\n  knoop xdm jobs withdraw ID")]
+pub(in crate::cli) struct JobsArgs {
+    #[command(subcommand)]
+    command: JobsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum JobsCommand {
+    /// List packages, the newest first
+    List {
+        /// Only those that go this way
+        #[arg(long, value_enum)]
+        direction: Option<Way>,
+        #[command(flatten)]
+        shared: Shared,
+    },
+    /// Show one, with its report
+    Show {
+        /// What it is known by
+        id: PackageId,
+        #[command(flatten)]
+        shared: Shared,
+    },
+    /// Take one back: a job that works on it ends, and its file goes
+    Withdraw {
+        /// What it is known by
+        id: PackageId,
+        #[command(flatten)]
+        shared: Shared,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Shared {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Way {
+    Export,
+    Import,
+}
+
+pub(super) fn run(args: JobsArgs) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let shared = match &args.command {
+            JobsCommand::List { shared, .. }
+            | JobsCommand::Show { shared, .. }
+            | JobsCommand::Withdraw { shared, .. } => shared,
+        };
+        let config = shared.data.load()?;
+        let store = open_store(&config).await?;
+        let done = work(&args.command, &config, &store).await;
+        store.close().await;
+        done
+    })
+}
+
+async fn work(command: &JobsCommand, config: &Config, store: &Store) -> Result<(), Failure> {
+    let auditor = Auditor::new(store.clone(), audit_settings(config));
+    let packages = packages::of(config, None, None, store, &auditor)?;
+    match command {
+        JobsCommand::List { direction, shared } => {
+            let direction = direction.map(|way| match way {
+                Way::Export => Direction::Export,
+                Way::Import => Direction::Import,
+            });
+            let found = packages.list(None, direction, LISTED).await.context("the packages cannot be read")?;
+            list(&found, shared.json);
+        }
+        JobsCommand::Show { id, shared } => show(&get(&packages, *id).await?, shared.json),
+        JobsCommand::Withdraw { id, shared } => {
+            let package = get(&packages, *id).await?;
+            match packages.withdraw(&package).await {
+                Err(error @ PackageError::Standing(_)) => return Err(Failure::Refused(error.to_string())),
+                withdrawn => withdrawn.context("the package cannot be withdrawn")?,
+            }
+            show(&get(&packages, *id).await?, shared.json);
+        }
+    }
+    Ok(())
+}
+
+async fn get(packages: &Packages, id: PackageId) -> Result<XdmPackage, Failure> {
+    match packages.get(id).await {
+        Err(PackageError::Unknown) => Err(Failure::wrong_use(format!("there is no package {id}"))),
+        found => Ok(found.context("the package cannot be read")?),
+    }
+}
+
+fn list(packages: &[XdmPackage], json: bool) {
+    if json {
+        let objects: Vec<String> = packages.iter().map(|package| shown::object(package, false)).collect();
+        println!("{{\"packages\":[{}]}}", objects.join(","));
+        return;
+    }
+    let mut table = Table::new(["id", "way", "state", "priority", "size", "created", "problem"]);
+    for package in packages {
+        let size = package.octets.map(|octets| HumanBytes(octets).to_string()).unwrap_or_default();
+        let created = jiff::Timestamp::from_millisecond(package.created_ms).map(|it| it.to_string());
+        let problem = package.problem.clone().unwrap_or_default();
+        table.row([
+            package.package_id.to_string(),
+            package.direction.as_str().to_owned(),
+            package.state.as_str().to_owned(),
+            package.priority.as_str().to_owned(),
+            size,
+            created.unwrap_or_default(),
+            problem,
+        ]);
+    }
+    print!("{table}");
+}
+
+fn show(package: &XdmPackage, json: bool) {
+    if json {
+        println!("{}", shown::object(package, true));
+        return;
+    }
+    println!("{} {}: {}", package.direction.as_str(), package.package_id, package.state.as_str());
+    if let Some(problem) = &package.problem {
+        println!("    {problem}");
+    }
+    if let Some(file) = &package.file {
+        let size = package.octets.map(|octets| HumanBytes(octets).to_string()).unwrap_or_default();
+        println!("    xdm/{file}  {size}");
+    }
+    if package.report.is_some() {
+        println!("    the report names patients: --json shows it");
+    }
+}

@@ -1,0 +1,120 @@
+//! The job that makes a package. Source: R-32-60, R-32-62.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{ExportOrder, Packages, caller::Begun};
+use crate::{
+    model::xdm::{Direction, PackageId, PackageState},
+    service::{
+        jobs::Outcome,
+        xdm::export::{self, ExportError, Exported, Record, Target},
+    },
+    store::{Settlement, TakenJob},
+};
+
+/// What a package is called in the audit trail.
+pub(super) fn place(id: PackageId) -> String {
+    format!("urn:knoop:xdm-package:{id}")
+}
+
+impl Packages {
+    /// Makes the package of a job. One that was begun before, and not told of, is made anew.
+    pub(super) async fn export(self, job: TakenJob) -> Outcome {
+        let Begun { package, mut ctx } = match self.begin(&job).await {
+            Ok(begun) => begun,
+            Err(not_begun) => return self.not_begun(&job, not_begun).await,
+        };
+        let id = package.package_id;
+        let fail = |problem: String| self.failed(&job, &package, problem);
+        let Some(origin) = &self.shared.origin else {
+            return fail("XdmNotHere: registry or repository are not here".to_owned()).await;
+        };
+        let path = self.shared.files.path(Direction::Export, id);
+        if let Err(error) = self.shared.files.remove(id).await {
+            return again(id, &error);
+        }
+        let order: Option<ExportOrder> = serde_json::from_str(&package.order).ok();
+        let sender = &ctx.caller.node.organisation;
+        let request =
+            order.and_then(|it| it.request(sender, &self.shared.settings.export, Target::Zip(path.clone())).ok());
+        let Some(request) = request else {
+            return fail("XdmOrder: the order cannot be understood any more".to_owned()).await;
+        };
+        let record = Record { auditor: self.shared.auditor.clone(), actor: None, name: Some(place(id)) };
+        let made = export::export(&mut ctx, origin, &request, Some(&record), Arc::new(|_| {})).await;
+        let made = match made {
+            Ok(made) => made,
+            Err(error) if error.may_pass() => return again(id, &error),
+            Err(error) => return fail(told(&error)).await,
+        };
+        let octets = match tokio::fs::metadata(&path).await {
+            Ok(metadata) => metadata.len(),
+            Err(error) => return again(id, &error),
+        };
+        let ended_ms = (self.shared.clock)();
+        let settlement = Settlement {
+            state: PackageState::Done,
+            report: Some(report(&made).to_string()),
+            problem: None,
+            file: Some(super::PackageFiles::name(Direction::Export, id)),
+            octets: Some(octets),
+            ended_ms,
+            expires_ms: self.expiry(ended_ms),
+        };
+        match self.settle(job.lease, id, settlement, None).await {
+            Ok(true) => {
+                tracing::info!(package = %id, octets, sets = made.sets.len(), "made a package");
+                Outcome::Settled
+            }
+            Ok(false) => {
+                // Withdrawn at the last moment: nobody may find it.
+                let removed = self.shared.files.remove(id).await;
+                removed.map_or_else(|error| again(id, &error), |()| Outcome::Settled)
+            }
+            Err(error) => again(id, &error),
+        }
+    }
+}
+
+/// Trouble of our own: what it was stays in the log.
+pub(super) fn again(id: PackageId, error: &dyn std::fmt::Display) -> Outcome {
+    tracing::warn!(package = %id, %error, "the job of a package is tried again");
+    Outcome::Again("XdmIo: trouble of this server; see its log".to_owned())
+}
+
+/// Why there is no package, without what a registry said in words.
+fn told(error: &ExportError) -> String {
+    let (code, text) = (error.code(), error.to_string());
+    match error {
+        ExportError::Refused(_) => format!("{code}: refused by the registry or the repository"),
+        _ if text.starts_with(code) => text,
+        _ => format!("{code}: {text}"),
+    }
+}
+
+/// What was made, as JSON.
+fn report(made: &Exported) -> Value {
+    let sets: Vec<Value> = made
+        .sets
+        .iter()
+        .map(|set| {
+            let document = |(id, path): &(String, String)| json!({ "uniqueId": id, "path": path });
+            let documents: Vec<Value> = set.documents.iter().map(document).collect();
+            json!({
+                "directory": set.directory,
+                "uniqueId": set.unique_id,
+                "patientId": set.patient_id,
+                "documents": documents,
+            })
+        })
+        .collect();
+    json!({
+        "submissionSets": sets,
+        "documents": made.sets.iter().map(|set| set.documents.len()).sum::<usize>(),
+        "documentBytes": made.document_bytes,
+        "dicomObjects": made.dicom_objects,
+        "warnings": made.warnings,
+    })
+}

@@ -1,0 +1,236 @@
+//! Orders: written down with their jobs, changed and taken back. Source: R-32-34, R-32-60, R-32-61.
+
+use super::{
+    EXPORT, ExportOrder, IMPORT, INSPECT, ImportOrder, PackageError, Packages, Payload, Priority, Spooled, XdmPackage,
+};
+use crate::{
+    model::{
+        RequestContext,
+        xdm::{Delivery, Direction, PackageId, PackageState},
+    },
+    store::{NewJob, NewXdmPackage, StoreError},
+};
+
+/// What [`Packages::add`] writes down.
+struct New {
+    direction: Direction,
+    delivery: Delivery,
+    priority: Priority,
+    urgency: String,
+    order: String,
+    came: Option<Spooled>,
+}
+
+impl Packages {
+    /// Orders a package; the order is durable when this returns. A second order of the node with the same idempotency key is
+    /// the first one.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub async fn order_export(
+        &self,
+        ctx: &mut RequestContext,
+        order: &ExportOrder,
+        idempotency_key: Option<&str>,
+    ) -> Result<PackageId, PackageError> {
+        let json = serde_json::to_string(order).map_err(|_| StoreError::Corrupt { what: "xdm_package.order_json" })?;
+        let new = New {
+            direction: Direction::Export,
+            delivery: order.delivery(),
+            priority: order.priority(),
+            urgency: order.urgency.clone(),
+            order: json,
+            came: None,
+        };
+        Ok(self.add(ctx, new, idempotency_key).await?.0)
+    }
+
+    /// Takes a package that came, to be looked into; it is durable when this returns. False beside a package that was
+    /// known by its idempotency key: the new one is gone then.
+    ///
+    /// # Errors
+    /// When it cannot be kept, or the node has too many.
+    pub async fn receive(
+        &self,
+        ctx: &mut RequestContext,
+        spooled: Spooled,
+        delivery: Delivery,
+        order: &ImportOrder,
+        idempotency_key: Option<&str>,
+    ) -> Result<(PackageId, bool), PackageError> {
+        self.refuse_beyond_room(ctx, spooled.octets).await?;
+        let json = serde_json::to_string(order).map_err(|_| StoreError::Corrupt { what: "xdm_package.order_json" })?;
+        let new = New {
+            direction: Direction::Import,
+            delivery,
+            priority: Priority::Normal,
+            urgency: String::new(),
+            order: json,
+            came: Some(spooled),
+        };
+        self.add(ctx, new, idempotency_key).await
+    }
+
+    /// Whether so many octets more may come from this node.
+    ///
+    /// # Errors
+    /// [`PackageError::Full`] when not.
+    pub async fn refuse_beyond_room(&self, ctx: &RequestContext, octets: u64) -> Result<(), PackageError> {
+        let load = self.shared.store.read().await?.xdm_load(ctx.caller.node_key()).await?;
+        match load.octets.saturating_add(octets) > self.shared.settings.node_bytes {
+            true => Err(PackageError::Full),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes over what was chosen of a package that was looked into, as a job; durable when this returns.
+    ///
+    /// # Errors
+    /// [`PackageError::Standing`] while a job works on it, or when it was withdrawn or its file is gone.
+    pub async fn commit(
+        &self,
+        ctx: &RequestContext,
+        package: &XdmPackage,
+        order: &ImportOrder,
+    ) -> Result<(), PackageError> {
+        if package.state.is_open() || package.file.is_none() {
+            return Err(PackageError::Standing(package.state));
+        }
+        let json = serde_json::to_string(order).map_err(|_| StoreError::Corrupt { what: "xdm_package.order_json" })?;
+        let (id, runs) = (package.package_id, package.runs + 1);
+        let job = self.job(ctx, IMPORT, id, package.priority, runs)?;
+        let now_ms = (self.shared.clock)();
+        let taken = self.shared.store.write(move |tx| {
+            let (job, json) = (job.clone(), json.clone());
+            Box::pin(async move {
+                let job_id = tx.enqueue(&job, now_ms).await?;
+                tx.order_xdm_package_again(id, job_id, &json).await
+            })
+        });
+        match taken.await? {
+            true => {
+                self.shared.bell.notify_one();
+                Ok(())
+            }
+            false => Err(PackageError::Standing(PackageState::Withdrawn)),
+        }
+    }
+
+    /// Takes a package back: a job that works on it loses its right to, and its file is removed.
+    ///
+    /// # Errors
+    /// [`PackageError::Standing`] when that was done before.
+    pub async fn withdraw(&self, package: &XdmPackage) -> Result<(), PackageError> {
+        let now_ms = (self.shared.clock)();
+        let (id, job_id, expires_ms) = (package.package_id, package.job_id, self.expiry(now_ms));
+        let withdrawn = self.shared.store.write(move |tx| {
+            Box::pin(async move {
+                if let Some(job_id) = job_id {
+                    tx.withdraw_job(job_id, now_ms).await?;
+                }
+                tx.withdraw_xdm_package(id, now_ms, expires_ms).await
+            })
+        });
+        if !withdrawn.await? {
+            return Err(PackageError::Standing(PackageState::Withdrawn));
+        }
+        self.shared.files.remove(id).await?;
+        self.shared.ended.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    pub(super) fn job(
+        &self,
+        ctx: &RequestContext,
+        kind: &'static str,
+        id: PackageId,
+        priority: Priority,
+        runs: i64,
+    ) -> Result<NewJob, StoreError> {
+        let (endpoint, address) = (ctx.endpoint.to_string(), ctx.caller.address);
+        let payload = Payload { package: id.to_string(), endpoint, address };
+        Ok(NewJob {
+            kind,
+            // No node keeps the others waiting.
+            destination: format!("node:{}", ctx.caller.node_key()),
+            idempotency_key: Some(format!("{id}-{runs}")),
+            payload: serde_json::to_string(&payload).map_err(|_| StoreError::Corrupt { what: "job.payload" })?,
+            priority,
+            run_at_ms: (self.shared.clock)(),
+            owner_org_key: ctx.caller.organisation_key(),
+        })
+    }
+
+    async fn add(
+        &self,
+        ctx: &mut RequestContext,
+        new: New,
+        idempotency_key: Option<&str>,
+    ) -> Result<(PackageId, bool), PackageError> {
+        let (node_key, direction) = (ctx.caller.node_key(), new.direction);
+        let key = idempotency_key.map(str::to_owned);
+        if let Some(known) = self.known(node_key, direction, key.as_deref()).await? {
+            return Ok((known, false));
+        }
+        let id = PackageId::from_bits(u128::from_be_bytes(*ctx.fresh_uuid().as_bytes()));
+        let kind = if direction == Direction::Export { EXPORT } else { INSPECT };
+        let job = self.job(ctx, kind, id, new.priority, 1)?;
+        let octets = new.came.as_ref().map(|it| it.octets);
+        let sha256 = new.came.as_ref().map(|it| it.sha256.clone());
+        let file = match new.came {
+            Some(spooled) => Some(self.shared.files.keep(spooled, id).await?),
+            None => None,
+        };
+        let row = NewXdmPackage {
+            package_id: id,
+            direction,
+            owner_org_key: ctx.caller.organisation_key(),
+            node_key,
+            delivery: new.delivery,
+            priority: new.priority,
+            urgency: new.urgency,
+            idempotency_key: key.clone(),
+            job_id: 0,
+            order: new.order,
+            file,
+            octets,
+            sha256,
+        };
+        let now_ms = (self.shared.clock)();
+        let added = self.shared.store.write(move |tx| {
+            let (job, mut row) = (job.clone(), row.clone());
+            Box::pin(async move {
+                row.job_id = tx.enqueue(&job, now_ms).await?;
+                tx.add_xdm_package(&row, now_ms).await
+            })
+        });
+        if let Err(error) = added.await {
+            self.shared.files.remove(id).await?;
+            // Another request with the same key was a moment earlier.
+            return match self.known(node_key, direction, key.as_deref()).await? {
+                Some(known) if matches!(error, StoreError::Constraint { .. }) => Ok((known, false)),
+                _ => Err(error.into()),
+            };
+        }
+        self.shared.bell.notify_one();
+        Ok((id, true))
+    }
+
+    /// Lets the idempotency key of a package be used again.
+    pub(super) async fn forget_key(&self, id: PackageId) -> Result<(), PackageError> {
+        let forgotten = self.shared.store.write(move |tx| Box::pin(async move { tx.forget_xdm_key(id).await }));
+        Ok(forgotten.await?)
+    }
+
+    async fn known(
+        &self,
+        node_key: i64,
+        direction: Direction,
+        key: Option<&str>,
+    ) -> Result<Option<PackageId>, StoreError> {
+        match key {
+            Some(key) => self.shared.store.read().await?.find_xdm_package_of_key(node_key, direction, key).await,
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What is done about packages without being asked: at the start, and now and then. Source: R-32-60 (`xdm.retention`).
+
+use super::{EXPORT, IMPORT, INSPECT, POLICY, PackageError, Packages};
+use crate::{
+    model::xdm::PackageState,
+    store::{Settlement, StoreError},
+};
+
+/// What was put in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// Jobs that were running when a process went away.
+    pub returned: usize,
+    /// Files that belong to nothing.
+    pub orphans: usize,
+    /// Packages whose file is gone, as after a restore.
+    pub missing: usize,
+    /// Packages whose job was given up.
+    pub lost: usize,
+    /// Packages whose time was over.
+    pub expired: usize,
+}
+
+impl Packages {
+    /// Takes up what a process before this one left: its jobs wait again, its temporary files go. Before any request.
+    ///
+    /// # Errors
+    /// When database or files cannot be used.
+    pub async fn start(&self) -> Result<Upkeep, PackageError> {
+        let now_ms = (self.shared.clock)();
+        let returned = self.shared.store.write(move |tx| {
+            Box::pin(async move {
+                let mut returned = 0;
+                for kind in [EXPORT, INSPECT, IMPORT] {
+                    returned += tx.reclaim_all_jobs(kind, now_ms, POLICY.attempts).await?;
+                }
+                Ok::<_, StoreError>(returned)
+            })
+        });
+        let returned = returned.await?;
+        let known = self.shared.store.read().await?.xdm_files().await?;
+        let mut missing = 0;
+        for file in known.iter().filter(|file| !self.shared.files.has(file)) {
+            let file = file.clone();
+            let dropped = self.shared.store.write(move |tx| {
+                let file = file.clone();
+                Box::pin(async move { tx.drop_xdm_file_named(&file).await })
+            });
+            missing += usize::from(dropped.await?);
+        }
+        let orphans = self.shared.files.clean(known.into_iter().collect()).await?;
+        Ok(Upkeep { returned, orphans, missing, ..self.upkeep().await? })
+    }
+
+    /// Removes the files of packages whose time is over, and says of packages that nobody works on any more that they failed.
+    ///
+    /// # Errors
+    /// When database or files cannot be used.
+    pub async fn upkeep(&self) -> Result<Upkeep, PackageError> {
+        let mut done = Upkeep::default();
+        let now_ms = (self.shared.clock)();
+        for package in self.shared.store.read().await?.lost_xdm_packages().await? {
+            let withdrawn = package.state == PackageState::Withdrawn;
+            let unknown = || Some("XdmLost: its job is gone".to_owned());
+            let settlement = Settlement {
+                state: if withdrawn { PackageState::Withdrawn } else { PackageState::Failed },
+                report: None,
+                problem: package.problem.clone().or_else(unknown),
+                file: package.file.clone(),
+                octets: package.octets,
+                ended_ms: now_ms,
+                expires_ms: self.expiry(now_ms),
+            };
+            let id = package.package_id;
+            let settled = self.shared.store.write(move |tx| {
+                let settlement = settlement.clone();
+                Box::pin(async move { tx.settle_xdm_package(id, &settlement).await })
+            });
+            done.lost += usize::from(settled.await?);
+        }
+        for package in self.shared.store.read().await?.expired_xdm_packages(now_ms).await? {
+            let id = package.package_id;
+            let dropped = self.shared.store.write(move |tx| Box::pin(async move { tx.drop_xdm_file(id).await }));
+            if dropped.await? {
+                self.shared.files.remove(id).await?;
+                done.expired += 1;
+            }
+        }
+        // What is known of a package stays as long again as its file did.
+        let retention_ms = self.expiry(0);
+        let forgotten_ms = now_ms.saturating_sub(retention_ms);
+        let forgotten =
+            self.shared.store.write(move |tx| Box::pin(async move { tx.delete_xdm_packages(forgotten_ms).await }));
+        let _: u64 = forgotten.await?;
+        Ok(done)
+    }
+}

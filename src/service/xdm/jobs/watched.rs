@@ -1,0 +1,260 @@
+//! The watched folder: a zip file that appears in it becomes an import, and goes to `done`, `held` or `failed` with a report
+//! beside it.
+//!
+//! A file is taken when it has not changed for a while, so that a writer is waited for; one that does not look whole gets
+//! more time. The same octets are imported once, also when a process dies between import and move. Names of files may be
+//! those of patients and stand in no log.
+//!
+//! Source: R-32-34 (`auto_commit`).
+
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsString,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use tokio::task::spawn_blocking;
+
+use super::{Delivery, ImportOrder, PackageError, Packages, SpoolError, Spooled, XdmPackage, shown};
+use crate::{
+    model::{
+        Caller, Ids, RequestContext,
+        xdm::{PackageId, PackageState},
+    },
+    store::StoreError,
+};
+
+/// A file that does not look whole gets so many times the quiet time.
+const PATIENCE: u32 = 60;
+/// Where the end record of an archive lies.
+const TAIL_BYTES: u64 = 66 << 10;
+const END_RECORD: &[u8] = b"PK\x05\x06";
+/// Octets that are copied at a time.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// What the watched folder may be told by configuration.
+#[derive(Clone, Debug)]
+pub struct WatchSettings {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Take over without asking what is green in every check.
+    pub auto_commit: bool,
+    /// The node in whose name packages are taken over; the fixed one of this installation if none is named.
+    pub node: Option<String>,
+    /// A file that has not changed for so long is whole.
+    pub quiet: Duration,
+}
+
+/// Why a file is not taken now.
+#[derive(Debug, thiserror::Error)]
+enum WatchError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("xdm.watch.node names no node that may take part")]
+    Node,
+}
+
+/// A file as it was seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    octets: u64,
+    changed: Option<SystemTime>,
+    /// Since when it looks so.
+    since: tokio::time::Instant,
+}
+
+/// Looks into the folder again and again.
+pub struct Watch {
+    packages: Packages,
+    settings: WatchSettings,
+    seen: HashMap<OsString, Seen>,
+    /// Files whose package is worked on.
+    taken: HashMap<OsString, PackageId>,
+    /// Files of which it was told that they cannot be taken.
+    told: HashSet<OsString>,
+}
+
+impl Watch {
+    /// Watches a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(packages: Packages, settings: WatchSettings) -> io::Result<Self> {
+        for place in ["", "done", "held", "failed"] {
+            DirBuilder::new().recursive(true).mode(0o700).create(settings.folder.join(place))?;
+        }
+        Ok(Self { packages, settings, seen: HashMap::new(), taken: HashMap::new(), told: HashSet::new() })
+    }
+
+    /// How often to look.
+    pub fn interval(&self) -> Duration {
+        self.settings.quiet.clamp(Duration::from_millis(50), Duration::from_secs(2))
+    }
+
+    /// Looks once: takes what is whole, and moves what has been dealt with.
+    pub async fn look(&mut self) {
+        let files = match list(&self.settings.folder) {
+            Ok(files) => files,
+            Err(error) => {
+                tracing::warn!(%error, "the watched folder cannot be read");
+                return;
+            }
+        };
+        self.seen.retain(|name, _| files.contains_key(name));
+        self.taken.retain(|name, _| files.contains_key(name));
+        self.told.retain(|name| files.contains_key(name));
+        for (name, now) in files {
+            if let Err(error) = self.file(&name, now).await
+                && self.told.insert(name)
+            {
+                tracing::warn!(%error, "a package of the watched folder cannot be taken at the moment");
+            }
+        }
+    }
+
+    async fn file(&mut self, name: &OsString, now: Seen) -> Result<(), WatchError> {
+        if let Some(id) = self.taken.get(name) {
+            let package = self.packages.get(*id).await?;
+            return if package.state.is_open() { Ok(()) } else { self.put_away(name, &package).await };
+        }
+        let before = self.seen.entry(name.clone()).or_insert(now);
+        if (before.octets, before.changed) != (now.octets, now.changed) {
+            *before = now;
+        }
+        let path = self.settings.folder.join(name);
+        let still = before.since.elapsed();
+        if still < self.settings.quiet || (still < self.settings.quiet * PATIENCE && !looks_whole(&path)?) {
+            return Ok(());
+        }
+        let id = self.take(&path).await?;
+        self.taken.insert(name.clone(), id);
+        Ok(())
+    }
+
+    /// Brings a file in. Octets that were dealt with before are not again, unless that came to nothing.
+    async fn take(&self, path: &Path) -> Result<PackageId, WatchError> {
+        let mut ctx = self.context().await?;
+        let order = ImportOrder { auto_commit: self.settings.auto_commit, ..ImportOrder::default() };
+        loop {
+            let spooled = self.copy(path).await?;
+            let key = format!("folder-{}", spooled.sha256);
+            let received = self.packages.receive(&mut ctx, spooled, Delivery::Folder, &order, Some(&key)).await?;
+            let (id, is_new) = received;
+            let state = self.packages.get(id).await?.state;
+            if is_new || state.is_open() || state == PackageState::Done {
+                return Ok(id);
+            }
+            self.packages.forget_key(id).await?;
+        }
+    }
+
+    async fn copy(&self, path: &Path) -> Result<Spooled, WatchError> {
+        let mut spool = self.packages.files().spool(self.packages.settings().package_bytes)?;
+        let mut file = File::open(path)?;
+        loop {
+            let (back, block) = spawn_blocking(move || {
+                let mut block = vec![0; BLOCK_BYTES];
+                let count = file.read(&mut block)?;
+                block.truncate(count);
+                Ok::<_, io::Error>((file, block))
+            })
+            .await
+            .map_err(io::Error::other)??;
+            file = back;
+            if block.is_empty() {
+                return Ok(spool.finish().await?);
+            }
+            spool.write(&block).await?;
+        }
+    }
+
+    /// A request in whose name packages are taken over.
+    async fn context(&self) -> Result<RequestContext, WatchError> {
+        let caller = match &self.settings.node {
+            None => Caller::loopback(),
+            Some(name) => self.packages.active_node(|node| *node.name == **name).await?.ok_or(WatchError::Node)?,
+        };
+        Ok(RequestContext::new(caller, self.packages.now(), "".into(), Ids::Random))
+    }
+
+    /// Moves a file to where what became of it says, with its report.
+    async fn put_away(&mut self, name: &OsString, package: &XdmPackage) -> Result<(), WatchError> {
+        let place = match package.state {
+            PackageState::Done => "done",
+            PackageState::Held | PackageState::Inspected => "held",
+            PackageState::Failed | PackageState::Withdrawn | PackageState::Waiting | PackageState::Running => "failed",
+        };
+        let folder = self.settings.folder.clone();
+        let (from, report) = (folder.join(name), shown::object(package, true));
+        let stem = Path::new(name).file_stem().unwrap_or(name.as_os_str()).to_os_string();
+        let id = package.package_id.to_string();
+        spawn_blocking(move || move_away(&from, &folder.join(place), &stem, &id, &report))
+            .await
+            .map_err(io::Error::other)??;
+        self.taken.remove(name);
+        self.seen.remove(name);
+        Ok(())
+    }
+}
+
+/// The zip files of a folder.
+fn list(folder: &Path) -> io::Result<HashMap<OsString, Seen>> {
+    let mut files = HashMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let is_zip = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("zip"));
+        if !is_zip || name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        // One that has just gone is none.
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_file() {
+            let since = tokio::time::Instant::now();
+            files.insert(name, Seen { octets: metadata.len(), changed: metadata.modified().ok(), since });
+        }
+    }
+    Ok(files)
+}
+
+/// Whether an end record stands where one belongs.
+fn looks_whole(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    let mut tail = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut tail)?;
+    Ok(memchr::memmem::rfind(&tail, END_RECORD).is_some())
+}
+
+/// Moves a file into a folder and writes its report beside it; the report first, so that none is without. A name that is
+/// taken there gets the id of the package behind it.
+fn move_away(from: &Path, to: &Path, stem: &OsString, id: &str, report: &str) -> io::Result<()> {
+    let named = |extension: &str, with_id: bool| {
+        let mut name = stem.clone();
+        if with_id {
+            name.push(format!("-{id}"));
+        }
+        name.push(extension);
+        to.join(name)
+    };
+    let taken = named(".zip", false).exists() || named(".json", false).exists();
+    let (zip, json) = (named(".zip", taken), named(".json", taken));
+    let part = json.with_extension("part");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    file.write_all(report.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&part, &json)?;
+    fs::rename(from, &zip)?;
+    File::open(to)?.sync_all()
+}

@@ -1,0 +1,413 @@
+//! Packages that a server makes or takes over, each beside the job that works on it. Times come in.
+//!
+//! Where a package stands is what its job says for as long as that runs, and what stands in its own row afterwards; both
+//! change in one transaction.
+
+use sqlx::FromRow;
+
+use super::{Priority, Tx, args, statements};
+use crate::{
+    model::{
+        NodeKey, OrganisationKey,
+        xdm::{Delivery, Direction, PackageId, PackageState},
+    },
+    store::StoreError,
+};
+
+/// The columns of [`XdmPackage`], from `xdm_package p` with its job `j`.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT p.package_id, p.direction, CASE WHEN p.state = 1 THEN COALESCE(j.state, 3) ELSE p.state END AS state, ",
+            "p.owner_org_key, p.node_key, p.delivery, p.priority, p.urgency, p.job_id, p.runs, p.order_json, ",
+            "p.report_json, COALESCE(p.problem, CASE WHEN p.state = 1 THEN j.problem ELSE NULL END) AS problem, p.file, ",
+            "p.octets, p.sha256, p.created_ms, p.ended_ms, p.expires_ms, p.receipt ",
+            "FROM xdm_package p LEFT JOIN job j ON j.job_id = p.job_id ",
+            $rest
+        )
+    };
+}
+
+statements! {
+    PACKAGE_ADD = "INSERT INTO xdm_package (package_id, direction, state, owner_org_key, node_key, delivery, priority, \
+        urgency, idempotency_key, job_id, runs, order_json, file, octets, sha256, created_ms) \
+        VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13, $14)";
+    PACKAGE_OF_KEY = "SELECT package_id FROM xdm_package WHERE node_key = $1 AND direction = $2 AND idempotency_key = $3";
+    PACKAGE_FIND = select!("WHERE p.package_id = $1");
+    PACKAGE_LIST = select!("WHERE ($1 = 0 OR p.owner_org_key = $1) AND ($2 = 0 OR p.direction = $2) \
+        ORDER BY p.created_ms DESC, p.package_id LIMIT $3");
+    PACKAGE_AGAIN = "UPDATE xdm_package SET state = 1, job_id = $2, runs = runs + 1, order_json = $3, problem = NULL, \
+        ended_ms = NULL, expires_ms = NULL WHERE package_id = $1 AND state <> 5";
+    PACKAGE_SETTLE = "UPDATE xdm_package SET state = $2, report_json = COALESCE($3, report_json), problem = $4, \
+        file = $5, octets = $6, ended_ms = $7, expires_ms = $8 WHERE package_id = $1 AND state = 1";
+    PACKAGE_WITHDRAW = "UPDATE xdm_package SET state = 5, file = NULL, ended_ms = $2, expires_ms = $3 \
+        WHERE package_id = $1 AND state <> 5";
+    PACKAGE_RECEIPT = "UPDATE xdm_package SET receipt = $2 WHERE package_id = $1 AND receipt IS NULL";
+    PACKAGE_FORGET_KEY = "UPDATE xdm_package SET idempotency_key = NULL WHERE package_id = $1";
+    PACKAGE_FILES = "SELECT file FROM xdm_package WHERE file IS NOT NULL";
+    PACKAGE_LOAD = "SELECT COUNT(*), COALESCE(CAST(SUM(octets) AS BIGINT), 0) FROM xdm_package \
+        WHERE node_key = $1 AND file IS NOT NULL";
+    PACKAGE_LOST = select!("WHERE p.state = 1 AND COALESCE(j.state, 3) > 2 LIMIT 100");
+    PACKAGE_EXPIRED = select!("WHERE p.expires_ms < $1 AND p.file IS NOT NULL ORDER BY p.expires_ms LIMIT 100");
+    PACKAGE_DROP_FILE = "UPDATE xdm_package SET file = NULL WHERE package_id = $1 AND state <> 1";
+    PACKAGE_DROP_NAMED = "UPDATE xdm_package SET file = NULL WHERE file = $1 AND state <> 1";
+    PACKAGE_DELETE = "DELETE FROM xdm_package WHERE expires_ms < $1 AND file IS NULL AND state <> 1";
+}
+
+/// A package to be made or taken over.
+#[derive(Clone)]
+pub struct NewXdmPackage {
+    /// What it will be known by.
+    pub package_id: PackageId,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Whose it is.
+    pub owner_org_key: OrganisationKey,
+    /// The node that ordered it.
+    pub node_key: NodeKey,
+    /// How it leaves, or how it came.
+    pub delivery: Delivery,
+    /// Place in the queue.
+    pub priority: Priority,
+    /// Medical urgency, a code of the sender.
+    pub urgency: String,
+    /// A second order of the node with the same key is the first one.
+    pub idempotency_key: Option<String>,
+    /// The job that works on it.
+    pub job_id: i64,
+    /// What was ordered, JSON.
+    pub order: String,
+    /// Where it lies, below the folder of packages: of one that came in.
+    pub file: Option<String>,
+    /// Its octets.
+    pub octets: Option<u64>,
+    /// SHA-256 of its octets, hexadecimal.
+    pub sha256: Option<String>,
+}
+
+/// A package as it stands.
+#[derive(Clone)]
+pub struct XdmPackage {
+    /// What it is known by.
+    pub package_id: PackageId,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Where it stands.
+    pub state: PackageState,
+    /// Whose it is.
+    pub owner_org_key: OrganisationKey,
+    /// The node that ordered it.
+    pub node_key: NodeKey,
+    /// How it leaves, or how it came.
+    pub delivery: Delivery,
+    /// Place in the queue.
+    pub priority: Priority,
+    /// Medical urgency, a code of the sender.
+    pub urgency: String,
+    /// The job that works, or worked last, on it.
+    pub job_id: Option<i64>,
+    /// How many jobs there were.
+    pub runs: i64,
+    /// What was ordered, JSON.
+    pub order: String,
+    /// What came out, JSON.
+    pub report: Option<String>,
+    /// Why it failed: a code, a colon, words that name no patient.
+    pub problem: Option<String>,
+    /// Where it lies, below the folder of packages; none before it is made and after it was removed.
+    pub file: Option<String>,
+    /// Its octets.
+    pub octets: Option<u64>,
+    /// SHA-256 of its octets, hexadecimal, of one that came in.
+    pub sha256: Option<String>,
+    /// When it was ordered.
+    pub created_ms: i64,
+    /// When the last job of it ended.
+    pub ended_ms: Option<i64>,
+    /// When its file is removed.
+    pub expires_ms: Option<i64>,
+    /// What is known of its arrival, JSON.
+    pub receipt: Option<String>,
+}
+
+impl std::fmt::Debug for XdmPackage {
+    /// Without order and report, which tell of a patient.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("XdmPackage")
+            .field("package_id", &self.package_id)
+            .field("direction", &self.direction)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a package when its job ended.
+#[derive(Clone)]
+pub struct Settlement {
+    /// Where it stands now.
+    pub state: PackageState,
+    /// What came out, JSON; none leaves what stood there.
+    pub report: Option<String>,
+    /// Why it failed.
+    pub problem: Option<String>,
+    /// Where it lies.
+    pub file: Option<String>,
+    /// Its octets.
+    pub octets: Option<u64>,
+    /// When the job ended.
+    pub ended_ms: i64,
+    /// When the file is removed.
+    pub expires_ms: i64,
+}
+
+/// What the packages of a node take up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct XdmLoad {
+    /// Packages whose file is there.
+    pub packages: u64,
+    /// Their octets.
+    pub octets: u64,
+}
+
+#[derive(FromRow)]
+struct Raw {
+    package_id: String,
+    direction: i64,
+    state: i64,
+    owner_org_key: i64,
+    node_key: i64,
+    delivery: i64,
+    priority: i64,
+    urgency: String,
+    job_id: Option<i64>,
+    runs: i64,
+    order_json: String,
+    report_json: Option<String>,
+    problem: Option<String>,
+    file: Option<String>,
+    octets: Option<i64>,
+    sha256: Option<String>,
+    created_ms: i64,
+    ended_ms: Option<i64>,
+    expires_ms: Option<i64>,
+    receipt: Option<String>,
+}
+
+fn octets_to_store(octets: Option<u64>) -> Option<i64> {
+    octets.map(|octets| i64::try_from(octets).unwrap_or(i64::MAX))
+}
+
+impl Tx {
+    /// Adds a package, whose job is enqueued in the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Constraint`] where the node has an order with this idempotency key.
+    pub async fn add_xdm_package(&mut self, new: &NewXdmPackage, now_ms: i64) -> Result<(), StoreError> {
+        let values = args![
+            new.package_id.to_string(),
+            new.direction.to_store(),
+            new.owner_org_key,
+            new.node_key,
+            new.delivery.to_store(),
+            new.priority.to_store(),
+            new.urgency.as_str(),
+            new.idempotency_key.as_deref(),
+            new.job_id,
+            new.order.as_str(),
+            new.file.as_deref(),
+            octets_to_store(new.octets),
+            new.sha256.as_deref(),
+            now_ms,
+        ];
+        self.execute(&PACKAGE_ADD, values).await.map(drop)
+    }
+
+    /// The package that a node ordered with this idempotency key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_xdm_package_of_key(
+        &mut self,
+        node_key: NodeKey,
+        direction: Direction,
+        key: &str,
+    ) -> Result<Option<PackageId>, StoreError> {
+        let row: Option<(String,)> =
+            self.fetch_optional(&PACKAGE_OF_KEY, args![node_key, direction.to_store(), key]).await?;
+        row.map(|(id,)| id.parse().map_err(|_| StoreError::Corrupt { what: "xdm_package.package_id" })).transpose()
+    }
+
+    /// A package.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_xdm_package(&mut self, id: PackageId) -> Result<Option<XdmPackage>, StoreError> {
+        let row: Option<Raw> = self.fetch_optional(&PACKAGE_FIND, args![id.to_string()]).await?;
+        row.map(XdmPackage::try_from).transpose()
+    }
+
+    /// Packages, of an organisation and a direction where they are named, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn xdm_packages(
+        &mut self,
+        owner: Option<OrganisationKey>,
+        direction: Option<Direction>,
+        most: i64,
+    ) -> Result<Vec<XdmPackage>, StoreError> {
+        let direction = direction.map_or(0, Direction::to_store);
+        let rows: Vec<Raw> = self.fetch_all(&PACKAGE_LIST, args![owner.unwrap_or(0), direction, most]).await?;
+        rows.into_iter().map(XdmPackage::try_from).collect()
+    }
+
+    /// Gives a package to one more job, with an order of its own; false when it was withdrawn.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn order_xdm_package_again(
+        &mut self,
+        id: PackageId,
+        job_id: i64,
+        order: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_AGAIN, args![id.to_string(), job_id, order]).await? == 1)
+    }
+
+    /// Writes down what became of a package whose job ends; false when it was withdrawn meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle_xdm_package(&mut self, id: PackageId, settled: &Settlement) -> Result<bool, StoreError> {
+        let values = args![
+            id.to_string(),
+            settled.state.to_store(),
+            settled.report.as_deref(),
+            settled.problem.as_deref(),
+            settled.file.as_deref(),
+            octets_to_store(settled.octets),
+            settled.ended_ms,
+            settled.expires_ms,
+        ];
+        Ok(self.execute(&PACKAGE_SETTLE, values).await? == 1)
+    }
+
+    /// Takes a package back; its file is nobody's then. False when that was done before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn withdraw_xdm_package(
+        &mut self,
+        id: PackageId,
+        now_ms: i64,
+        expires_ms: i64,
+    ) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_WITHDRAW, args![id.to_string(), now_ms, expires_ms]).await? == 1)
+    }
+
+    /// Notes that a package has arrived; the first time counts.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_xdm_receipt(&mut self, id: PackageId, receipt: &str) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_RECEIPT, args![id.to_string(), receipt]).await? == 1)
+    }
+
+    /// Lets the idempotency key of a package be used again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_xdm_key(&mut self, id: PackageId) -> Result<(), StoreError> {
+        self.execute(&PACKAGE_FORGET_KEY, args![id.to_string()]).await.map(drop)
+    }
+
+    /// The files of all packages.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn xdm_files(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = self.fetch_all(&PACKAGE_FILES, args![]).await?;
+        Ok(rows.into_iter().map(|(file,)| file).collect())
+    }
+
+    /// What the packages of a node take up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn xdm_load(&mut self, node_key: NodeKey) -> Result<XdmLoad, StoreError> {
+        let (packages, octets): (i64, i64) = self.fetch_one(&PACKAGE_LOAD, args![node_key]).await?;
+        Ok(XdmLoad { packages: packages.unsigned_abs(), octets: octets.unsigned_abs() })
+    }
+
+    /// Packages whose job was given up or is gone, and that still say that it is to work on them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn lost_xdm_packages(&mut self) -> Result<Vec<XdmPackage>, StoreError> {
+        let rows: Vec<Raw> = self.fetch_all(&PACKAGE_LOST, args![]).await?;
+        rows.into_iter().map(XdmPackage::try_from).collect()
+    }
+
+    /// Packages whose file is to be removed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn expired_xdm_packages(&mut self, now_ms: i64) -> Result<Vec<XdmPackage>, StoreError> {
+        let rows: Vec<Raw> = self.fetch_all(&PACKAGE_EXPIRED, args![now_ms]).await?;
+        rows.into_iter().map(XdmPackage::try_from).collect()
+    }
+
+    /// Notes that the file of a package is nobody's any more; false when a job works on it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn drop_xdm_file(&mut self, id: PackageId) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_DROP_FILE, args![id.to_string()]).await? == 1)
+    }
+
+    /// Notes that a file is not there any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn drop_xdm_file_named(&mut self, file: &str) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_DROP_NAMED, args![file]).await? == 1)
+    }
+
+    /// Forgets packages without a file that expired before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_xdm_packages(&mut self, expired_before_ms: i64) -> Result<u64, StoreError> {
+        self.execute(&PACKAGE_DELETE, args![expired_before_ms]).await
+    }
+}
+
+impl TryFrom<Raw> for XdmPackage {
+    type Error = StoreError;
+
+    fn try_from(raw: Raw) -> Result<Self, StoreError> {
+        let corrupt = |what| StoreError::Corrupt { what };
+        Ok(Self {
+            package_id: raw.package_id.parse().map_err(|_| corrupt("xdm_package.package_id"))?,
+            direction: Direction::from_store(raw.direction).ok_or(corrupt("xdm_package.direction"))?,
+            state: PackageState::from_store(raw.state).ok_or(corrupt("xdm_package.state"))?,
+            owner_org_key: raw.owner_org_key,
+            node_key: raw.node_key,
+            delivery: Delivery::from_store(raw.delivery).ok_or(corrupt("xdm_package.delivery"))?,
+            priority: Priority::from_store(raw.priority).ok_or(corrupt("xdm_package.priority"))?,
+            urgency: raw.urgency,
+            job_id: raw.job_id,
+            runs: raw.runs,
+            order: raw.order_json,
+            report: raw.report_json,
+            problem: raw.problem,
+            file: raw.file,
+            octets: raw.octets.and_then(|octets| u64::try_from(octets).ok()),
+            sha256: raw.sha256,
+            created_ms: raw.created_ms,
+            ended_ms: raw.ended_ms,
+            expires_ms: raw.expires_ms,
+            receipt: raw.receipt,
+        })
+    }
+}

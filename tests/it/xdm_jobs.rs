@@ -1,0 +1,17 @@
+//! ITI-32 over HTTP and by jobs of a running server: ordered and fetched, brought and taken over.
+
+mod export;
+mod import;
+mod kills;
+mod kit;
+mod nodes;
+mod watch;
+
+use libtest_mimic::Trial;
+
+pub fn trials() -> Vec<Trial> {
+    [export::trials(), import::trials(), nodes::trials(), kills::trials(), watch::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
+}

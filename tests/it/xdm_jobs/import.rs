@@ -1,0 +1,192 @@
+//! Packages that are brought, looked into and taken over. Source: R-32-33 to R-32-38, R-32-61.
+
+use std::{fs, path::Path};
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use super::kit::{brought, call, get, post, settled, told};
+use crate::{
+    harness::{TestServer, on_every_store, plain, sample, scratch, servers::Store},
+    xdm_import::{File, codes, document, entries, set_of, tree, zipped},
+};
+
+pub fn trials() -> Vec<Trial> {
+    let mut all: Vec<Trial> = on_every_store![
+        r_32_34_inspect_keeps_nothing_and_commit_takes_it_over,
+        r_32_61_a_package_comes_as_a_form_too,
+        r_32_61_broken_archives_are_400,
+        r_32_61_metadata_that_no_registry_takes_are_422,
+        r_32_35_some_sets_are_taken_and_the_report_says_which,
+        r_32_56_a_package_that_comes_again_is_already_present,
+        r_32_33_sets_are_chosen,
+    ]
+    .collect();
+    all.extend(plain![r_32_38_nobody_is_guessed_and_that_is_409, r_32_61_beyond_the_limits_is_413]);
+    all
+}
+
+/// The octets of a package with these sets.
+fn package(sets: &[(&sample::Submission, &[File])]) -> Vec<u8> {
+    fs::read(zipped(&tree(sets))).expect("made")
+}
+
+/// A package with one document of a patient.
+fn of_one(patient: &str, octets: &[u8]) -> Vec<u8> {
+    let document = document(patient, "A.TXT", octets);
+    package(&[(&set_of(patient, &[&document]), &[("A.TXT", octets)])])
+}
+
+fn location(package: &Value) -> String {
+    format!("/xdm/import/{}", package["id"].as_str().expect("an id"))
+}
+
+/// Takes over; the package when that has ended.
+#[track_caller]
+fn committed(server: &TestServer, package: &Value, decision: &Value) -> Value {
+    let at = location(package);
+    let response = post(server, &format!("{at}/commit"), decision);
+    told(202, &response);
+    assert_eq!(response.header("location"), Some(&*at));
+    settled(server, &at)
+}
+
+fn r_32_34_inspect_keeps_nothing_and_commit_takes_it_over(server: &TestServer) {
+    let patient = sample::patient();
+    let inspected = told(200, &brought(server, &of_one(&patient, b"brought")));
+    assert_eq!(
+        (&inspected["state"], &inspected["report"]["outcome"]),
+        (&"inspected".into(), &"all".into()),
+        "{inspected}"
+    );
+    assert_eq!(inspected["report"]["sets"][0]["documents"][0]["verified"], true);
+    assert!(entries(server, &patient).is_empty(), "R-32-34: no side effect");
+    let done = committed(server, &inspected, &json!({}));
+    assert_eq!((&done["state"], &done["report"]["sets"][0]["state"]), (&"done".into(), &"imported".into()), "{done}");
+    assert_eq!(entries(server, &patient).len(), 1);
+    let listed = told(200, &get(server, "/xdm/import"));
+    assert!(listed["packages"].as_array().expect("a list").iter().any(|it| it["id"] == done["id"]));
+    assert_eq!(call(server, "DELETE", &location(&done), &[], b"").status, 204);
+    let gone = post(server, &format!("{}/commit", location(&done)), &json!({}));
+    assert_eq!(told(409, &gone)["code"], "XdmStanding");
+    assert_eq!(entries(server, &patient).len(), 1, "what was taken over stays");
+}
+
+fn r_32_61_a_package_comes_as_a_form_too(server: &TestServer) {
+    let patient = sample::patient();
+    let zip = of_one(&patient, b"in a form");
+    let form = |kind: &str| {
+        let mut body = b"--b\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--b\r\n\
+            Content-Disposition: form-data; name=\"package\"; filename=\"XDM.ZIP\"\r\nContent-Type: "
+            .to_vec();
+        body.extend(kind.as_bytes());
+        body.extend(b"\r\n\r\n");
+        body.extend(&zip);
+        body.extend(b"\r\n--b--\r\n");
+        call(server, "POST", "/xdm/import/inspect", &[("Content-Type", "multipart/form-data; boundary=b")], &body)
+    };
+    let inspected = told(200, &form("application/zip"));
+    assert_eq!(inspected["octets"].as_u64(), Some(zip.len() as u64));
+    assert_eq!(inspected["report"]["outcome"], "all");
+    assert_eq!(told(400, &form("text/plain"))["code"], "XdmForm");
+    let other = call(server, "POST", "/xdm/import/inspect", &[("Content-Type", "text/plain")], &zip);
+    assert_eq!(told(415, &other)["code"], "XdmMediaType");
+}
+
+fn r_32_61_broken_archives_are_400(server: &TestServer) {
+    let zip = of_one(&sample::patient(), b"whole");
+    for (octets, code) in [
+        (&b"no zip"[..], "XdmNotAZip"),
+        (b"", "XdmNotAZip"),
+        (&zip[..zip.len() / 2], "XdmTruncated"),
+        (&[b"prefix", &zip[..]].concat(), "XdmPrefixData"),
+    ] {
+        let refused = told(400, &brought(server, octets));
+        assert_eq!((&refused["state"], &refused["report"]["outcome"]), (&"failed".into(), &"rejected".into()));
+        assert!(codes(&refused["report"]).contains(&code.to_owned()), "{refused}");
+        assert_eq!(refused["code"], code);
+    }
+}
+
+fn r_32_61_metadata_that_no_registry_takes_are_422(server: &TestServer) {
+    let patient = sample::patient();
+    let bad = document(&patient, "A.TXT", b"stated");
+    let refused = told(422, &brought(server, &package(&[(&set_of(&patient, &[&bad]), &[("A.TXT", b"differ")])])));
+    assert_eq!(
+        (&refused["code"], codes(&refused["report"])),
+        (&"XdmMetadata".into(), vec!["XdmHashMismatch".to_owned()])
+    );
+}
+
+fn r_32_35_some_sets_are_taken_and_the_report_says_which(server: &TestServer) {
+    let patient = sample::patient();
+    let documents = [document(&patient, "A.TXT", b"good"), document(&patient, "A.TXT", b"stated")];
+    let sets = [set_of(&patient, &[&documents[0]]), set_of(&patient, &[&documents[1]])];
+    let zip = package(&[(&sets[0], &[("A.TXT", b"good")]), (&sets[1], &[("A.TXT", b"differ")])]);
+    let inspected = told(200, &brought(server, &zip));
+    assert_eq!(inspected["report"]["outcome"], "some");
+    let done = committed(server, &inspected, &json!({}));
+    let states: Vec<&str> =
+        done["report"]["sets"].as_array().expect("sets").iter().filter_map(|set| set["state"].as_str()).collect();
+    assert_eq!((&done["state"], states), (&"done".into(), vec!["imported", "failed"]), "{done}");
+    assert_eq!(entries(server, &patient).len(), 1);
+}
+
+fn r_32_56_a_package_that_comes_again_is_already_present(server: &TestServer) {
+    let patient = sample::patient();
+    let zip = of_one(&patient, b"twice");
+    committed(server, &told(200, &brought(server, &zip)), &json!({}));
+    let again = told(200, &brought(server, &zip));
+    assert_eq!(again["report"]["outcome"], "already_present");
+    let done = committed(server, &again, &json!({}));
+    assert_eq!((&done["state"], &done["report"]["outcome"]), (&"done".into(), &"already_present".into()));
+    assert_eq!(entries(server, &patient).len(), 1);
+}
+
+fn r_32_33_sets_are_chosen(server: &TestServer) {
+    let (one, two) = (sample::patient(), sample::patient());
+    let documents = [document(&one, "A.TXT", b"of one"), document(&two, "A.TXT", b"of two")];
+    let sets = [set_of(&one, &[&documents[0]]), set_of(&two, &[&documents[1]])];
+    let zip = package(&[(&sets[0], &[("A.TXT", b"of one")]), (&sets[1], &[("A.TXT", b"of two")])]);
+    let inspected = told(200, &brought(server, &zip));
+    let at = format!("{}/commit", location(&inspected));
+    let refused = told(400, &post(server, &at, &json!({ "sets": [3] })));
+    assert_eq!(refused["code"], "XdmOrder");
+    assert_eq!(told(400, &post(server, &at, &json!({ "patient": "Zq7Pat" })))["code"], "XdmOrder");
+    let done = committed(server, &inspected, &json!({ "sets": [2] }));
+    assert_eq!(done["report"]["sets"][0]["state"], "skipped");
+    assert_eq!((entries(server, &one).len(), entries(server, &two).len()), (0, 1));
+    committed(server, &done, &json!({ "sets": [1] }));
+    assert_eq!(entries(server, &one).len(), 1);
+}
+
+fn r_32_38_nobody_is_guessed_and_that_is_409() {
+    let domain = "2.999.10.1";
+    let prepared = TestServer::prepare(Store::Sqlite).expect("a place").setting("xdm.patient_domains", domain);
+    let server = prepared.start().expect("a server");
+    let held = told(200, &brought(&server, &of_one(&sample::patient(), b"whose?")));
+    assert_eq!((&held["state"], codes(&held["report"])), (&"held".into(), vec!["DocumentQueued".to_owned()]), "{held}");
+    let refused = post(&server, &format!("{}/commit", location(&held)), &json!({}));
+    assert_eq!(told(409, &refused)["code"], "XdmIdentity");
+    let ours = format!("Zq7Pat-{}^^^&{domain}&ISO", sample::number());
+    let done = committed(&server, &held, &json!({ "patients": { "1": ours } }));
+    assert_eq!(
+        (&done["state"], &done["report"]["sets"][0]["registered_patient_id"]),
+        (&"done".into(), &ours.as_str().into())
+    );
+    assert_eq!(entries(&server, &ours).len(), 1);
+}
+
+fn r_32_61_beyond_the_limits_is_413() {
+    let prepared = TestServer::prepare(Store::Sqlite).expect("a place").setting("xdm.package", "64 KiB");
+    let server = prepared.setting("xdm.node", "1 MiB").start().expect("a server");
+    let large = vec![b'x'; 70 << 10];
+    assert_eq!(told(413, &brought(&server, &large))["code"], "XdmTooLarge", "counted");
+    let announced = vec![b'x'; 2 << 20];
+    assert_eq!(brought(&server, &announced).status, 413, "announced");
+    let incoming = server.prepared.data.join("xdm/incoming");
+    assert!(scratch::files_below(Path::new(&incoming)).is_empty());
+    let mut statuses: Vec<u16> = (0..20).map(|_| brought(&server, &large[..60 << 10]).status).collect();
+    statuses.dedup();
+    assert_eq!(statuses, [400, 507], "R-32-61: a node may not fill the disk");
+}

@@ -1,0 +1,140 @@
+//! The watched folder, and what the operator sees of packages. Source: R-32-34.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use super::kit::{ordered, settled};
+use crate::{
+    harness::{
+        TestServer, sample, scratch,
+        servers::{Prepared, Store, until},
+        trials,
+    },
+    iti41::provided,
+    xdm_import::{document, entries, set_of, tree, zipped},
+};
+
+type OnStore = fn(Store);
+
+pub fn trials() -> Vec<Trial> {
+    let own: [(&'static str, OnStore); 3] = [
+        ("r_32_34_what_is_green_is_taken_over_and_all_else_is_put_aside", sorted),
+        ("a_writer_that_is_still_writing_is_waited_for", waited_for),
+        ("packages_are_listed_shown_and_withdrawn", listed),
+    ];
+    own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
+}
+
+fn folder() -> PathBuf {
+    scratch::directory(&format!("watched-{:x}", sample::number()))
+}
+
+fn watching(store: Store, folder: &Path, auto_commit: bool) -> Prepared {
+    let prepared = TestServer::prepare(store).expect("a store");
+    let prepared = prepared.setting("xdm.watch.folder", &folder.display().to_string());
+    prepared.setting("xdm.watch.quiet", "100 ms").setting("xdm.watch.auto_commit", &auto_commit.to_string())
+}
+
+/// A package whose document is what it says, or is not.
+fn package(patient: &str, stated: &[u8], octets: &[u8]) -> PathBuf {
+    let document = document(patient, "A.TXT", stated);
+    zipped(&tree(&[(&set_of(patient, &[&document]), &[("A.TXT", octets)])]))
+}
+
+/// Copies under another name and renames, as a careful writer does.
+fn drop_into(folder: &Path, package: &Path, name: &str) {
+    let part = folder.join(format!("{name}.part"));
+    fs::copy(package, &part).expect("room");
+    fs::rename(part, folder.join(name)).expect("renamed");
+}
+
+fn report(path: &Path) -> Value {
+    until(|| path.exists());
+    serde_json::from_slice(&fs::read(path).expect("a report")).expect("JSON")
+}
+
+fn sorted(store: Store) {
+    let (folder, patient) = (folder(), sample::patient());
+    let prepared = watching(store, &folder, true);
+    let server = prepared.start().expect("it starts");
+    let green = package(&patient, b"green", b"green");
+    drop_into(&folder, &green, "green.zip");
+    drop_into(&folder, &package(&patient, b"stated", b"differ"), "RED.ZIP");
+    fs::write(folder.join("none.zip"), "no zip").expect("room");
+    fs::write(folder.join("note.txt"), "not for us").expect("room");
+    let done = report(&folder.join("done/green.json"));
+    assert_eq!(
+        (&done["state"], &done["delivery"], &done["report"]["sets"][0]["state"]),
+        (&"done".into(), &"folder".into(), &"imported".into())
+    );
+    assert_eq!(report(&folder.join("failed/RED.json"))["state"], "failed");
+    assert_eq!(report(&folder.join("failed/none.json"))["problem"]["code"], "XdmNotAZip");
+    until(|| !folder.join("none.zip").exists() && !folder.join("RED.ZIP").exists());
+    assert!(folder.join("done/green.zip").exists() && folder.join("note.txt").exists());
+    assert_eq!(entries(&server, &patient).len(), 1);
+    // The same octets once more: nothing is imported twice.
+    drop_into(&folder, &green, "green.zip");
+    until(|| !folder.join("green.zip").exists());
+    let packages = scratch::files_below(&folder.join("done"));
+    assert_eq!(packages.len(), 4, "both files, each with a report: {packages:?}");
+    assert_eq!(entries(&server, &patient).len(), 1);
+    let twice = packages.iter().filter(|path| path.extension().is_some_and(|it| it == "json"));
+    let ids: Vec<Value> = twice.map(|path| report(path)["id"].clone()).collect();
+    assert_eq!(ids[0], ids[1]);
+}
+
+/// Nobody takes it over but a person, unless the operator says so.
+fn waited_for(store: Store) {
+    let (folder, patient) = (folder(), sample::patient());
+    let prepared = watching(store, &folder, false).setting("xdm.watch.quiet", "1 s");
+    let octets = fs::read(package(&patient, b"slowly", b"slowly")).expect("made");
+    let (first, rest) = octets.split_at(octets.len() / 2);
+    let mut file = File::create(folder.join("slow.zip")).expect("room");
+    file.write_all(first).expect("room");
+    let server = prepared.start().expect("it starts");
+    // A package that is put there later and whole goes first.
+    let other = package(&patient, b"quick", b"quick");
+    drop_into(&folder, &other, "quick.zip");
+    assert_eq!(report(&folder.join("held/quick.json"))["state"], "inspected");
+    file.write_all(rest).expect("room");
+    drop(file);
+    let held = report(&folder.join("held/slow.json"));
+    assert_eq!((&held["state"], &held["report"]["outcome"]), (&"inspected".into(), &"all".into()), "{held}");
+    assert!(entries(&server, &patient).is_empty());
+}
+
+fn knoop(server: &TestServer, arguments: &[&str]) -> (i32, String) {
+    let data = server.prepared.data.display().to_string();
+    let all = [&["xdm", "jobs"], arguments, &["--data", &data]].concat();
+    let output = server.prepared.command(&all).output().expect("it runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+}
+
+fn listed(store: Store) {
+    let server = TestServer::prepare(store).and_then(|prepared| prepared.start()).expect("a server");
+    let (patient, _) = provided(&server, b"to be listed");
+    let at = ordered(&server, &serde_json::json!({ "patient": patient }));
+    settled(&server, &at);
+    let id = at.rsplit('/').next().expect("an id");
+    let (status, text) = knoop(&server, &["list"]);
+    assert!(status == 0 && text.contains(id) && text.contains("done") && !text.contains("Zq7"), "{text}");
+    let (_, text) = knoop(&server, &["list", "--json", "--direction", "import"]);
+    assert_eq!(text.trim(), "{\"packages\":[]}");
+    let (status, text) = knoop(&server, &["show", id]);
+    assert!(status == 0 && text.contains("xdm/outgoing/") && !text.contains("Zq7"), "{text}");
+    let (_, text) = knoop(&server, &["show", id, "--json"]);
+    let shown: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(shown["report"]["submissionSets"][0]["patientId"], patient.as_str());
+    assert_eq!(knoop(&server, &["withdraw", id]).0, 0);
+    assert_eq!(settled(&server, &at)["state"], "withdrawn");
+    assert_eq!(knoop(&server, &["withdraw", id]).0, 1);
+    assert_eq!(knoop(&server, &["show", &"0".repeat(32)]).0, 2);
+    assert!(scratch::files_below(&server.prepared.data.join("xdm/outgoing")).is_empty());
+}

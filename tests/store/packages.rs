@@ -1,0 +1,234 @@
+//! Packages beside their jobs, on both databases.
+
+use knoop::{
+    model::xdm::{Delivery, Direction, PackageId, PackageState},
+    store::{NewJob, NewXdmPackage, Priority, Settlement, Store, StoreError, TakenJob, XdmLoad, XdmPackage},
+};
+
+use crate::stores::on_every_store;
+
+const KIND: &str = "xdm-export";
+const DAY: i64 = 86_400_000;
+
+/// All trials of this file.
+pub fn trials() -> Vec<libtest_mimic::Trial> {
+    on_every_store![
+        r_32_60_a_package_stands_where_its_job_does_until_that_has_ended,
+        r_32_60_an_order_with_the_same_key_is_refused_and_leaves_no_job,
+        r_32_60_a_withdrawn_package_is_not_settled_by_a_job_that_ends_late,
+        r_32_60_a_package_that_expired_loses_its_file_and_is_forgotten_later,
+        r_32_61_a_held_package_is_ordered_again,
+        a_package_whose_job_was_given_up_is_found,
+        what_a_process_left_running_is_given_back_at_once,
+    ]
+}
+
+fn id(number: u128) -> PackageId {
+    PackageId::from_bits(number)
+}
+
+fn package(number: u128, direction: Direction, key: Option<&str>) -> NewXdmPackage {
+    NewXdmPackage {
+        package_id: id(number),
+        direction,
+        owner_org_key: 7,
+        node_key: 8,
+        delivery: Delivery::Package,
+        priority: Priority::High,
+        urgency: "2".to_owned(),
+        idempotency_key: key.map(str::to_owned),
+        job_id: 0,
+        order: "{}".to_owned(),
+        file: (direction == Direction::Import).then(|| format!("incoming/{}.zip", id(number))),
+        octets: (direction == Direction::Import).then_some(100),
+        sha256: None,
+    }
+}
+
+async fn add(store: &Store, new: NewXdmPackage, now_ms: i64) -> Result<(), StoreError> {
+    store
+        .write(move |tx| {
+            let mut new = new.clone();
+            Box::pin(async move {
+                new.job_id = tx.enqueue(&job(new.package_id, 1), now_ms).await?;
+                tx.add_xdm_package(&new, now_ms).await
+            })
+        })
+        .await
+}
+
+fn job(package: PackageId, run: i64) -> NewJob {
+    NewJob {
+        kind: KIND,
+        destination: "node:8".to_owned(),
+        idempotency_key: Some(format!("{package}-{run}")),
+        payload: package.to_string(),
+        priority: Priority::High,
+        run_at_ms: 0,
+        owner_org_key: 7,
+    }
+}
+
+async fn take(store: &Store, now_ms: i64) -> TakenJob {
+    let taken = store.write(move |tx| Box::pin(async move { tx.take_jobs(KIND, now_ms, now_ms + 1000, 1, 9).await }));
+    let taken: Result<Vec<TakenJob>, StoreError> = taken.await;
+    taken.unwrap().remove(0)
+}
+
+fn settlement(state: PackageState, ended_ms: i64) -> Settlement {
+    Settlement {
+        state,
+        report: Some("{\"documents\":1}".to_owned()),
+        problem: None,
+        file: Some("outgoing/x.zip".to_owned()),
+        octets: Some(5 << 32),
+        ended_ms,
+        expires_ms: ended_ms + DAY,
+    }
+}
+
+async fn settle(store: &Store, number: u128, settled: Settlement) -> bool {
+    let settled = store.write(move |tx| {
+        let settled = settled.clone();
+        Box::pin(async move { tx.settle_xdm_package(id(number), &settled).await })
+    });
+    let settled: Result<bool, StoreError> = settled.await;
+    settled.unwrap()
+}
+
+async fn found(store: &Store, number: u128) -> XdmPackage {
+    store.read().await.unwrap().find_xdm_package(id(number)).await.unwrap().expect("it is there")
+}
+
+async fn r_32_60_a_package_stands_where_its_job_does_until_that_has_ended(store: Store) {
+    add(&store, package(1, Direction::Export, None), 10).await.unwrap();
+    let waiting = found(&store, 1).await;
+    assert_eq!((waiting.state, waiting.runs, waiting.priority), (PackageState::Waiting, 1, Priority::High));
+    let taken = take(&store, 10).await;
+    assert_eq!(found(&store, 1).await.state, PackageState::Running);
+    let finished = store.write(move |tx| {
+        Box::pin(async move {
+            tx.finish_job(taken.lease, 20).await?;
+            tx.settle_xdm_package(id(1), &settlement(PackageState::Done, 20)).await
+        })
+    });
+    let finished: Result<bool, StoreError> = finished.await;
+    assert!(finished.unwrap());
+    let done = found(&store, 1).await;
+    assert_eq!((done.state, done.octets, done.ended_ms), (PackageState::Done, Some(5 << 32), Some(20)));
+    assert_eq!((done.urgency.as_str(), done.report.as_deref()), ("2", Some("{\"documents\":1}")));
+    let mut tx = store.read().await.unwrap();
+    assert_eq!(tx.xdm_load(8).await.unwrap(), XdmLoad { packages: 1, octets: 5 << 32 });
+    assert_eq!(tx.xdm_packages(Some(7), Some(Direction::Export), 10).await.unwrap().len(), 1);
+    for (owner, direction) in [(Some(9), None), (None, Some(Direction::Import))] {
+        assert!(tx.xdm_packages(owner, direction, 10).await.unwrap().is_empty());
+    }
+    assert_eq!(tx.xdm_files().await.unwrap(), ["outgoing/x.zip"]);
+}
+
+async fn r_32_60_an_order_with_the_same_key_is_refused_and_leaves_no_job(store: Store) {
+    add(&store, package(1, Direction::Export, Some("k")), 10).await.unwrap();
+    let again = add(&store, package(2, Direction::Export, Some("k")), 11).await;
+    assert!(matches!(again, Err(StoreError::Constraint { .. })), "{again:?}");
+    add(&store, package(3, Direction::Import, Some("k")), 12).await.expect("another direction");
+    add(&store, package(4, Direction::Export, None), 13).await.expect("no key");
+    let mut tx = store.read().await.unwrap();
+    assert_eq!(tx.find_xdm_package_of_key(8, Direction::Export, "k").await.unwrap(), Some(id(1)));
+    assert!(tx.find_xdm_package_of_key(9, Direction::Export, "k").await.unwrap().is_none());
+    assert!(tx.find_xdm_package(id(2)).await.unwrap().is_none());
+    let jobs: i64 = tx.count_jobs().await.unwrap().iter().map(|(_, _, count)| count).sum();
+    assert_eq!(jobs, 3);
+}
+
+async fn r_32_60_a_withdrawn_package_is_not_settled_by_a_job_that_ends_late(store: Store) {
+    add(&store, package(1, Direction::Export, None), 10).await.unwrap();
+    let taken = take(&store, 10).await;
+    let withdrawn = store.write(move |tx| {
+        Box::pin(async move {
+            tx.withdraw_job(taken.job_id, 15).await?;
+            tx.withdraw_xdm_package(id(1), 15, DAY).await
+        })
+    });
+    let withdrawn: Result<bool, StoreError> = withdrawn.await;
+    assert!(withdrawn.unwrap());
+    assert!(!settle(&store, 1, settlement(PackageState::Done, 20)).await);
+    let package = found(&store, 1).await;
+    assert_eq!((package.state, package.file, package.ended_ms), (PackageState::Withdrawn, None, Some(15)));
+}
+
+async fn r_32_60_a_package_that_expired_loses_its_file_and_is_forgotten_later(store: Store) {
+    add(&store, package(1, Direction::Export, None), 10).await.unwrap();
+    assert!(
+        store.read().await.unwrap().expired_xdm_packages(9 * DAY).await.unwrap().is_empty(),
+        "a job is to work on it"
+    );
+    settle(&store, 1, settlement(PackageState::Done, 20)).await;
+    let expired = |now_ms| {
+        let store = store.clone();
+        async move { store.read().await.unwrap().expired_xdm_packages(now_ms).await.unwrap().len() }
+    };
+    assert_eq!((expired(20 + DAY).await, expired(21 + DAY).await), (0, 1));
+    let forget = |before_ms| {
+        let store = store.clone();
+        async move {
+            let gone = store.write(move |tx| Box::pin(async move { tx.delete_xdm_packages(before_ms).await }));
+            let gone: Result<u64, StoreError> = gone.await;
+            gone.unwrap()
+        }
+    };
+    assert_eq!(forget(9 * DAY).await, 0, "its file is there");
+    let dropped = store.write(|tx| Box::pin(async move { tx.drop_xdm_file(id(1)).await }));
+    let dropped: Result<bool, StoreError> = dropped.await;
+    assert!(dropped.unwrap());
+    assert_eq!((expired(9 * DAY).await, found(&store, 1).await.file), (0, None));
+    assert_eq!((forget(20 + DAY).await, forget(21 + DAY).await), (0, 1));
+}
+
+async fn r_32_61_a_held_package_is_ordered_again(store: Store) {
+    add(&store, package(1, Direction::Import, None), 10).await.unwrap();
+    settle(&store, 1, settlement(PackageState::Held, 20)).await;
+    let again = store.write(|tx| {
+        Box::pin(async move {
+            let job_id = tx.enqueue(&job(id(1), 2), 30).await?;
+            tx.order_xdm_package_again(id(1), job_id, "{\"sets\":[1]}").await
+        })
+    });
+    let again: Result<bool, StoreError> = again.await;
+    assert!(again.unwrap());
+    let package = found(&store, 1).await;
+    assert_eq!((package.state, package.runs, package.ended_ms), (PackageState::Waiting, 2, None));
+    assert_eq!((package.order.as_str(), package.report.is_some()), ("{\"sets\":[1]}", true));
+}
+
+async fn a_package_whose_job_was_given_up_is_found(store: Store) {
+    add(&store, package(1, Direction::Export, None), 10).await.unwrap();
+    let taken = take(&store, 10).await;
+    assert!(store.read().await.unwrap().lost_xdm_packages().await.unwrap().is_empty());
+    let failed = store.write(move |tx| Box::pin(async move { tx.fail_job(taken.lease, 20, "XdmIo: trouble").await }));
+    let failed: Result<bool, StoreError> = failed.await;
+    assert!(failed.unwrap());
+    let lost = store.read().await.unwrap().lost_xdm_packages().await.unwrap();
+    assert_eq!((lost.len(), lost[0].state), (1, PackageState::Failed));
+    assert_eq!(lost[0].problem.as_deref(), Some("XdmIo: trouble"));
+}
+
+async fn what_a_process_left_running_is_given_back_at_once(store: Store) {
+    for number in 1..=2 {
+        add(&store, package(number, Direction::Export, None), 10).await.unwrap();
+    }
+    take(&store, 10).await;
+    let given_back = |attempts| {
+        let store = store.clone();
+        async move {
+            let back = store.write(move |tx| Box::pin(async move { tx.reclaim_all_jobs(KIND, 20, attempts).await }));
+            let back: Result<usize, StoreError> = back.await;
+            back.unwrap()
+        }
+    };
+    assert_eq!(given_back(9).await, 1, "its lease has not passed");
+    assert_eq!(found(&store, 1).await.state, PackageState::Waiting);
+    take(&store, 20).await;
+    assert_eq!(given_back(2).await, 1);
+    assert_eq!(found(&store, 1).await.state, PackageState::Failed, "a package that kills its process is given up");
+    take(&store, 20).await;
+}
