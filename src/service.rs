@@ -15,6 +15,7 @@ mod habits;
 pub mod integrity;
 pub mod jobs;
 pub mod nodes;
+pub mod pickup;
 pub mod refusals;
 pub mod registry;
 pub mod repository;

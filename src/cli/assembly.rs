@@ -5,6 +5,7 @@ pub(super) mod audit;
 mod audit_delivery;
 mod clock_watch;
 mod development;
+mod mail;
 pub(super) mod offline;
 mod probes;
 mod settings;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 pub(super) use self::{
     assertions::assertion_settings,
     clock_watch::in_words,
+    mail::pickup,
     settings::{audit_settings, import_settings, peer_settings, policy_in_force, policy_of},
     sockets::{Bound, Named, Sockets},
     stores::{open_documents, open_store, take_data_dir},
@@ -184,6 +186,8 @@ pub(super) async fn run(
     if let Some(clock) = &clock {
         operations = operations.with_remarks(clock_watch::remarks(Arc::clone(clock)));
     }
+    let pickup = mail::pickup(config, &store, &auditor);
+    let page = mail::page(config, pickup.clone());
     let (stopping, stopped) = watch::channel(false);
     let stop_of_delivery = until(stopped.clone());
     let deliverer = tokio::spawn(async move {
@@ -204,14 +208,15 @@ pub(super) async fn run(
         background.push(tokio::spawn(assertions::purge_now_and_then(judge.clone(), stopped.clone())));
         background.push(tokio::spawn(assertions::keep_fresh(config.clone(), judge, stopped.clone())?));
     }
+    background.push(tokio::spawn(mail::clear_now_and_then(pickup, stopped.clone())));
     background.extend(clock.map(|clock| {
         let stopped = until(stopped.clone());
         tokio::spawn(async move { clock.run(stopped).await })
     }));
-    tls.server.iter().chain(&tls.client).for_each(|live| tls::tell(live));
+    tls.server.iter().chain(&tls.client).chain(&tls.pickup).for_each(|live| tls::tell(live));
     let trail = audit::Trail::start(config, auditor, &store).await?;
     println!("{}", bound.ready_line());
-    http::serve(bound.listeners(config, &tls), Arc::new(endpoint), Arc::new(operations), stop)
+    http::serve(bound.listeners(config, &tls, Some(page)), Arc::new(endpoint), Arc::new(operations), stop)
         .await
         .context("a listener failed")?;
     let _ = stopping.send(true);

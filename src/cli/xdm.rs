@@ -2,6 +2,7 @@
 
 mod check;
 mod import;
+mod offer;
 mod pack;
 mod sheet;
 mod show;
@@ -29,6 +30,10 @@ pub(super) enum XdmCommand {
     Import(import::ImportArgs),
     /// Make a package of documents: a zip file, or a directory for a USB stick
     Pack(Box<pack::PackArgs>),
+    /// Offer a package on the pick-up page: prints a link for the mail and a code to tell in another way
+    Offer(offer::OfferArgs),
+    /// List what is offered and who came for it; take back, or give a new code
+    Offers(offer::OffersArgs),
 }
 
 pub(super) fn run(command: XdmCommand) -> Result<(), Failure> {
@@ -37,6 +42,8 @@ pub(super) fn run(command: XdmCommand) -> Result<(), Failure> {
         XdmCommand::Unpack(args) => unpack::run(&args),
         XdmCommand::Import(args) => import::run(&args),
         XdmCommand::Pack(args) => pack::run(*args),
+        XdmCommand::Offer(args) => offer::run(&args),
+        XdmCommand::Offers(args) => offer::list(&args),
     }
 }
 

@@ -36,6 +36,8 @@ pub(in crate::cli) struct Tls {
     pub server: Option<Arc<Live>>,
     /// Those we call; absent where nobody is trusted.
     pub client: Option<Arc<Live>>,
+    /// People's browsers on the page from which packages are fetched; absent where that is off.
+    pub pickup: Option<Arc<Live>>,
     /// Counts changes of trust, CRLs and nodes.
     pub generation: Generation,
 }
@@ -53,12 +55,17 @@ impl Tls {
         };
         let server = live(Side::Server, server_settings(config)).map_err(|error| in_section("[tls]", error))?;
         let client = live(Side::Client, client_settings(config)).map_err(|error| in_section("[client]", error))?;
-        Ok(Self { server, client, generation })
+        let pickup = live(Side::Page, pickup_settings(config)?).map_err(|error| in_section("[pickup]", error))?;
+        Ok(Self { server, client, pickup, generation })
     }
 
     /// Each side with its section of the configuration.
     fn sides(&self) -> impl Iterator<Item = (&'static str, &Arc<Live>)> {
-        self.server.iter().map(|live| ("tls", live)).chain(self.client.iter().map(|live| ("client", live)))
+        self.server
+            .iter()
+            .map(|live| ("tls", live))
+            .chain(self.client.iter().map(|live| ("client", live)))
+            .chain(self.pickup.iter().map(|live| ("pickup", live)))
     }
 }
 
@@ -70,6 +77,20 @@ fn in_section(section: &str, failure: Failure) -> Failure {
 pub(in crate::cli) fn server_settings(config: &Config) -> Option<TlsSettings> {
     let identity = config.tls.certificate_file.clone().zip(config.tls.key_file.clone())?;
     Some(settings(config, Some(identity), &config.tls.trust))
+}
+
+/// TLS of the page from which packages are fetched, where it is on: nobody is asked for a certificate, so nobody is trusted
+/// (S-TLS-30).
+fn pickup_settings(config: &Config) -> Result<Option<TlsSettings>, Failure> {
+    if config.pickup.listen.is_none() {
+        return Ok(None);
+    }
+    let own = config.pickup.certificate_file.clone().zip(config.pickup.key_file.clone());
+    let of_server = || config.tls.certificate_file.clone().zip(config.tls.key_file.clone());
+    let identity = own.or_else(of_server).ok_or_else(|| {
+        Failure::wrong_use("pickup.listen needs pickup.certificate_file and pickup.key_file, or those of [tls]")
+    })?;
+    Ok(Some(settings(config, Some(identity), &TrustConfig::default())))
 }
 
 /// TLS of those we call, if anybody is trusted.

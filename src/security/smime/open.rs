@@ -121,8 +121,11 @@ impl SmimeKeys {
 fn signer_of(signed: &[u8], known: &[X509]) -> Result<(X509, Vec<X509>), SignatureRefused> {
     let unreadable = |_| SignatureRefused::Unreadable;
     let pkcs7 = Pkcs7::from_der(signed).map_err(unreadable)?;
-    let sent: Vec<X509> =
-        pkcs7.signed().and_then(|signed| signed.certificates()).map(|sent| sent.iter().map(ToOwned::to_owned).collect()).unwrap_or_default();
+    let sent: Vec<X509> = pkcs7
+        .signed()
+        .and_then(|signed| signed.certificates())
+        .map(|sent| sent.iter().map(ToOwned::to_owned).collect())
+        .unwrap_or_default();
     if sent.len() > CERTIFICATES_MAX {
         return Err(SignatureRefused::Signers);
     }

@@ -166,10 +166,7 @@ fn r_32_26_a_certificate_without_the_purpose_is_refused() {
 fn two_signers_are_one_too_many() {
     let post = Post::new();
     let signed = post.signed_by_openssl("theirs", " -signer ours.pem -inkey ours.key");
-    assert_eq!(
-        post.keys().verify(&signed, Some(ENTITY), THEIRS, now()).map(|_| ()),
-        Err(SignatureRefused::Signers)
-    );
+    assert_eq!(post.keys().verify(&signed, Some(ENTITY), THEIRS, now()).map(|_| ()), Err(SignatureRefused::Signers));
 }
 
 #[test]

@@ -80,6 +80,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
         super::jobs::ALL,
         super::nodes::ALL,
         super::patients::ALL,
+        super::pickup::ALL,
         super::registry::ALL,
         super::registry::INSERTS,
         super::row_ids::ALL,

@@ -183,7 +183,8 @@ fn depth_and_number_of_parts_are_bounded() {
     });
     let content = |text: &str| Incoming::read(text.as_bytes(), &LIMITS).unwrap().entity.content(&LIMITS).map(|_| ());
     assert_eq!(content(&deep), Err(MailError::TooDeep));
-    let wide = format!("From: a@b\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{}", "--x\r\n\r\n\r\n".repeat(99));
+    let wide =
+        format!("From: a@b\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{}", "--x\r\n\r\n\r\n".repeat(99));
     assert_eq!(content(&wide), Err(MailError::TooManyParts));
 }
 
@@ -203,7 +204,8 @@ proptest::proptest! {
         package.extend(octets);
         let mail = plain(&envelope(), &notice(), package.clone()).unwrap();
         let incoming = Incoming::read(&mail, &LIMITS).unwrap();
-        proptest::prop_assert_eq!(open(&incoming.entity.content(&LIMITS).unwrap()), [package]);
+        let content = incoming.entity.content(&LIMITS).unwrap();
+        proptest::prop_assert_eq!(open(&content), [package]);
     }
 }
 
