@@ -13,8 +13,5 @@ pub use sql::{
     AskedPatients, AssertionLedger, AssertionUse, AssociationRow, AuditDelivery, AuditFault, AuditPosition,
     AuditReport, AuditSeal, AuditSearch, BlobState, ClaimKind, Combination, DocumentRow, DocumentState,
     DurabilitySetting, EmergencyRow, EntryLabels, Evidence, FolderRow, FoundAudit, Heads, HeldClaim, JobLease, JobRow,
-    JobState, KeptPolicy, KinRow, Labels, MergeError, NewClaim, NewDocument, NewGrant, NewJob, NewPickup, ObjectKind,
-    PatientRow, PickupRow, PolicyRow, PostgresSettings, Priority, Problem, PruneError, PrunedMonth, ReadTx,
-    RecordedAnswer, ResolvedObject, RowKeys, RunningGrant, SealedAudit, SealedBatch, Sight, SqliteSettings, Store,
-    StoreSettings, TakenJob, Tx, UnknownPatients, UseVerdict, Visit, VisitKind, Weight, audit_files, audit_kept_since,
+    JobState, KeptPolicy, KinRow, Labels, MailRow, MailState, MergeError, NewClaim, NewDocument, NewGrant, NewJob, NewMail, NewPickup, ObjectKind, PatientRow, PickupRow, PolicyRow, PostgresSettings, Priority, Problem, PruneError, PrunedMonth, ReadTx, RecordedAnswer, ResolvedObject, RowKeys, RunningGrant, SealedAudit, SealedBatch, Sight, SqliteSettings, Store, StoreSettings, TakenJob, Tx, UnknownPatients, UseVerdict, Visit, VisitKind, Weight, audit_files, audit_kept_since,
 };

@@ -1,4 +1,4 @@
--- Packages that addressees fetch, and packages that go out and come in by mail. Times are milliseconds since 1970.
+-- Packages that addressees fetch, and packages that go out by mail. Times are milliseconds since 1970.
 
 -- A package for whoever has the link and the code. The code is kept as a slow hash with a salt of its own; session_hash is the
 -- SHA-256 of what a browser holds after the right code. file_gone_ms: when its file was deleted.
@@ -31,13 +31,16 @@ CREATE TABLE pickup_visit (
 CREATE INDEX pickup_visit_pickup ON pickup_visit (pickup_id);
 
 -- A mail that goes out. state 1 waiting, 2 being handed over, 3 sent, 4 perhaps sent, 5 given up, 6 confirmed by the
--- addressee's system, 7 refused by it. notice: what it says, JSON. pickup_id: where it carries a link instead.
+-- addressee's system, 7 refused by it. notice: what it says, sets: patient and uniqueId of each submission set, both JSON.
+-- pickup_id: where it carries a link instead of the package.
 CREATE TABLE mail_sent (
     mail_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     message_id TEXT COLLATE "C" NOT NULL,
     recipient TEXT COLLATE "C" NOT NULL,
     notice TEXT COLLATE "C" NOT NULL,
+    sets TEXT COLLATE "C" NOT NULL,
     octets BIGINT NOT NULL,
+    created_by TEXT COLLATE "C" NOT NULL,
     pickup_id TEXT COLLATE "C",
     state BIGINT NOT NULL,
     problem TEXT COLLATE "C",
@@ -46,18 +49,3 @@ CREATE TABLE mail_sent (
     receipt_ms BIGINT
 );
 CREATE UNIQUE INDEX mail_sent_message ON mail_sent (message_id);
-
--- A mail that came. state 1 waiting, 2 taken over, 3 held for a person, 4 refused, 5 a receipt of ours. receipt: 1 is to be
--- sent, 2 was handed over, absent where none is wanted. report: JSON.
-CREATE TABLE mail_received (
-    mail_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    sender_hash TEXT COLLATE "C" NOT NULL,
-    octets BIGINT NOT NULL,
-    state BIGINT NOT NULL,
-    problem TEXT COLLATE "C",
-    report TEXT COLLATE "C",
-    receipt BIGINT,
-    received_ms BIGINT NOT NULL,
-    ended_ms BIGINT
-);
-CREATE UNIQUE INDEX mail_received_sender ON mail_received (sender_hash);

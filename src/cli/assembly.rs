@@ -21,7 +21,7 @@ use tokio::sync::watch;
 pub(super) use self::{
     assertions::assertion_settings,
     clock_watch::in_words,
-    mail::pickup,
+    mail::{mail, pickup, pickup_url, smime_settings},
     settings::{audit_settings, import_settings, peer_settings, policy_in_force, policy_of},
     sockets::{Bound, Named, Sockets},
     stores::{open_documents, open_store, take_data_dir},
@@ -37,6 +37,7 @@ use crate::{
         access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
         audit_view::AuditView,
         jobs::{Clock, Jobs, Policy},
+        mail::SEND_MAIL,
         nodes::Nodes,
         refusals::RefusalLog,
         repository::{CONFIRM_REGISTRATION, RegistryLink},
@@ -150,6 +151,10 @@ pub(super) async fn run(
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
     let jobs = jobs(store.clone(), repository.clone(), auditor.clone());
+    let jobs = match mail::mail(config, &store, &auditor, tls.client.clone()) {
+        Some(mail) => jobs.with(SEND_MAIL, Policy::default(), mail.send_mail(Arc::new(now_ms))),
+        None => jobs,
+    };
     development::admit_clients(config, &store).await?;
     let nodes = Arc::new(Nodes::load(&store).await.context("the nodes cannot be read")?);
     let http_settings = settings::http_settings(config);

@@ -1,13 +1,13 @@
 //! `[email]`: packages by mail. Source: spec xdm §6.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use lettre::Address;
 use secrecy::SecretString;
 
 use super::{TrustConfig, settings::Settings};
 
-/// How mail goes out and comes in.
+/// How mail goes out, and what is believed of mail that came.
 #[derive(Clone, Debug)]
 pub struct EmailConfig {
     /// Host and port of the relay; `None` sends nothing.
@@ -40,8 +40,6 @@ pub struct EmailConfig {
     pub max_bytes: u64,
     /// Time for a mail and the relay's answer to it.
     pub send_timeout: Duration,
-    /// Where the relay hands mail over (LMTP); `None` takes none.
-    pub lmtp: Option<SocketAddr>,
 }
 
 /// How the connection to the relay is protected.
@@ -74,7 +72,6 @@ impl EmailConfig {
             notify: s.parsed("email.notify", true),
             max_bytes: s.size("email.max_bytes", "20 MiB", "100 MiB"),
             send_timeout: s.duration("email.send_timeout", Duration::from_secs(300)),
-            lmtp: s.with("email.lmtp", lmtp).flatten(),
         };
         if email.certificate_file.is_some() != email.key_file.is_some() {
             s.contradiction("email", "certificate_file and key_file belong together");
@@ -114,16 +111,6 @@ fn host_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn lmtp(text: &str) -> Result<Option<SocketAddr>, String> {
-    match text {
-        "none" => Ok(None),
-        address => match address.parse::<SocketAddr>() {
-            Ok(address) if address.ip().is_loopback() => Ok(Some(address)),
-            _ => Err("a loopback address such as 127.0.0.1:2525, or none".to_owned()),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
@@ -138,14 +125,13 @@ mod tests {
         assert!(refused(text).contains("none is for a relay on this machine"));
         let here = text.replace("smtp.example.org", "127.0.0.1");
         assert!(Config::from_text("knoop.toml", &here).is_ok());
-        assert!(refused("[email]\nlmtp = \"0.0.0.0:2525\"\n").contains("a loopback address"));
     }
 
     #[test]
     fn r_32_31_and_r_32_26_defaults_are_strict() {
         let email = Config::default().email;
         assert_eq!((email.allow_unsigned, email.notify, email.max_bytes), (false, true, 20 << 20));
-        assert!(email.lmtp.is_none() && email.relay.is_none());
+        assert!(email.relay.is_none());
     }
 
     #[test]

@@ -10,10 +10,7 @@ mod code;
 mod offer;
 mod visit;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::Semaphore;
 
@@ -21,7 +18,11 @@ pub use code::Code;
 pub use offer::{Offer, Offered};
 pub use visit::{Opened, Standing, Tried};
 
-use crate::{service::Auditor, store::Store, store::StoreError};
+use super::spool::Spool;
+use crate::{
+    service::Auditor,
+    store::{Store, StoreError},
+};
 
 /// Wrong codes that lock a package.
 pub const TRIES: i64 = 5;
@@ -57,7 +58,7 @@ pub enum PickupError {
 pub struct Pickup {
     store: Store,
     auditor: Auditor,
-    folder: Arc<Path>,
+    spool: Spool,
     settings: PickupSettings,
     hashing: Arc<Semaphore>,
 }
@@ -66,16 +67,6 @@ impl Pickup {
     /// Packages lie in `folder`, which is made when it is needed.
     pub fn new(store: Store, auditor: Auditor, folder: PathBuf, settings: PickupSettings) -> Self {
         let hashing = Arc::new(Semaphore::new(HASHES_AT_ONCE));
-        Self { store, auditor, folder: folder.into(), settings, hashing }
+        Self { store, auditor, spool: Spool::new(folder, "zip"), settings, hashing }
     }
-
-    /// Where the package with this id lies. The id is one of ours: 32 hexadecimal digits.
-    fn file_of(&self, id: &str) -> PathBuf {
-        self.folder.join(format!("{id}.zip"))
-    }
-}
-
-/// Whether a text can be an id of a link: nothing else comes near a path or the database.
-pub(in crate::service) fn is_id(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

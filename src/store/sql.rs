@@ -16,6 +16,7 @@ mod doctor;
 mod documents;
 mod export;
 mod jobs;
+mod mail;
 mod nodes;
 mod open;
 mod patients;
@@ -48,6 +49,7 @@ pub use consent::{
 pub use doctor::{DurabilitySetting, Problem};
 pub use documents::{BlobState, DocumentRow, DocumentState, NewDocument};
 pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob};
+pub use mail::{MailRow, MailState, NewMail};
 pub use open::{PostgresSettings, SqliteSettings, StoreSettings};
 pub use patients::{MergeError, PatientRow, UnknownPatients};
 pub use pickup::{NewPickup, PickupRow, Visit, VisitKind};

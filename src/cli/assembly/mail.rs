@@ -1,16 +1,19 @@
-//! Packages that wait on the pick-up page.
+//! Packages by mail, and those that wait on the pick-up page.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{now_ms, until};
+use super::{now_ms, tls::trusting, until};
 use crate::{
     cli::clock,
-    config::Config,
+    client::{SmtpRelay, SmtpTls},
+    config::{Config, RelayTls},
     http::PickupPage,
+    security::{smime::SmimeSettings, tls::Live},
     service::{
         Auditor,
+        mail::{MailService, MailSettings},
         pickup::{Pickup, PickupSettings},
     },
     store::Store,
@@ -27,6 +30,57 @@ pub(in crate::cli) fn pickup(config: &Config, store: &Store, auditor: &Auditor) 
         session_ms: milliseconds(config.pickup.session),
     };
     Pickup::new(store.clone(), auditor.clone(), config.data.join("xdm").join("pickup"), settings)
+}
+
+/// Keys and certificates of mail.
+pub(in crate::cli) fn smime_settings(config: &Config) -> SmimeSettings {
+    let email = &config.email;
+    let identity = email.certificate_file.clone().zip(email.key_file.clone());
+    SmimeSettings { trust: trusting(config, identity, &email.trust), partners: email.partners.clone() }
+}
+
+/// What links to the pick-up page begin with, where there is one.
+pub(in crate::cli) fn pickup_url(config: &Config) -> Option<String> {
+    let pickup = &config.pickup;
+    pickup.url.clone().or_else(|| pickup.listen.map(|address| format!("https://{address}")))
+}
+
+/// Packages by mail, where there is a relay.
+pub(in crate::cli) fn mail(
+    config: &Config,
+    store: &Store,
+    auditor: &Auditor,
+    trust: Option<Arc<Live>>,
+) -> Option<MailService> {
+    let email = &config.email;
+    let ((host, port), from) = email.relay.clone().zip(email.from.clone())?;
+    let relay = SmtpRelay {
+        host,
+        port,
+        tls: match email.relay_tls {
+            RelayTls::StartTls => SmtpTls::StartTls,
+            RelayTls::Tls => SmtpTls::Implicit,
+            RelayTls::None => SmtpTls::None,
+        },
+        trust,
+        check_host: config.client.check_host,
+        login: email.user.clone().zip(email.password.clone()),
+        hello: email.hello.clone(),
+        connect_timeout: config.client.connect_timeout,
+        send_timeout: email.send_timeout,
+    };
+    let settings = MailSettings {
+        domain: email.hello.clone(),
+        from,
+        smime: smime_settings(config),
+        allow_unsigned: email.allow_unsigned,
+        notify: email.notify,
+        max_bytes: email.max_bytes,
+        link: pickup_url(config),
+    };
+    let folder = config.data.join("xdm").join("mail");
+    let pickup = pickup(config, store, auditor);
+    Some(MailService::new(store.clone(), auditor.clone(), pickup, relay, folder, settings))
 }
 
 /// The page over them.

@@ -76,7 +76,7 @@ fn in_section(section: &str, failure: Failure) -> Failure {
 /// TLS of those who call us, if there is a certificate.
 pub(in crate::cli) fn server_settings(config: &Config) -> Option<TlsSettings> {
     let identity = config.tls.certificate_file.clone().zip(config.tls.key_file.clone())?;
-    Some(settings(config, Some(identity), &config.tls.trust))
+    Some(trusting(config, Some(identity), &config.tls.trust))
 }
 
 /// TLS of the page from which packages are fetched, where it is on: nobody is asked for a certificate, so nobody is trusted
@@ -90,7 +90,7 @@ fn pickup_settings(config: &Config) -> Result<Option<TlsSettings>, Failure> {
     let identity = own.or_else(of_server).ok_or_else(|| {
         Failure::wrong_use("pickup.listen needs pickup.certificate_file and pickup.key_file, or those of [tls]")
     })?;
-    Ok(Some(settings(config, Some(identity), &TrustConfig::default())))
+    Ok(Some(trusting(config, Some(identity), &TrustConfig::default())))
 }
 
 /// TLS of those we call, if anybody is trusted.
@@ -98,10 +98,11 @@ pub(in crate::cli) fn client_settings(config: &Config) -> Option<TlsSettings> {
     let trust = &config.client.trust;
     let anybody = !trust.anchors.is_empty() || !trust.pinned_files.is_empty() || !trust.pinned_fingerprints.is_empty();
     let identity = config.client.certificate_file.clone().zip(config.client.key_file.clone());
-    anybody.then(|| settings(config, identity, trust))
+    anybody.then(|| trusting(config, identity, trust))
 }
 
-fn settings(config: &Config, identity: Option<(PathBuf, PathBuf)>, trust: &TrustConfig) -> TlsSettings {
+/// This identity and this trust, with the profile of all TLS.
+pub(super) fn trusting(config: &Config, identity: Option<(PathBuf, PathBuf)>, trust: &TrustConfig) -> TlsSettings {
     let anchors = trust.anchors.iter().map(|anchor| AnchorSettings {
         name: anchor.name.clone(),
         file: anchor.file.clone(),

@@ -1,18 +1,20 @@
 //! The sender's side: offering, giving a new code, taking back, and clearing away.
 
 use std::{
-    fs,
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    fs::{self, File},
+    io,
     path::Path,
 };
 
 use tokio::task::spawn_blocking;
 
-use super::{Code, Pickup, PickupError, is_id};
+use super::{Code, Pickup, PickupError};
 use crate::{
-    model::RequestContext,
-    service::audit::events::{self, Actor, Parties},
+    model::{AuditEvent, RequestContext},
+    service::{
+        audit::events::{self, Actor, Parties},
+        spool::fresh_id,
+    },
     store::{NewPickup, PickupRow, StoreError, Visit},
 };
 
@@ -45,12 +47,13 @@ impl Pickup {
     /// When it cannot be kept; nothing is offered then.
     pub async fn offer(&self, ctx: &RequestContext, package: &Path, offer: &Offer) -> Result<Offered, PickupError> {
         let id = fresh_id()?;
-        let (from, to, folder) = (package.to_owned(), self.file_of(&id), self.folder.clone());
-        let octets = spawn_blocking(move || keep(&from, &to, &folder)).await.map_err(io::Error::other)??;
+        let (from, spool, name) = (package.to_owned(), self.spool.clone(), id.clone());
+        let kept = spawn_blocking(move || spool.keep(&name, File::open(from)?));
+        let octets = kept.await.map_err(io::Error::other)??;
         let made = self.announce(ctx, offer, &id, octets).await;
         if made.is_err() {
             // Nobody knows of it.
-            let _ = fs::remove_file(self.file_of(&id));
+            let _ = self.spool.remove(&id);
         }
         made
     }
@@ -154,10 +157,7 @@ impl Pickup {
     pub async fn clear(&self, now_ms: i64) -> Result<(), PickupError> {
         let ended = self.store.read().await?.ended_pickups(now_ms).await?;
         for id in ended {
-            match fs::remove_file(self.file_of(&id)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
+            self.spool.remove(&id)?;
             let gone = self.store.write(move |tx| {
                 let id = id.clone();
                 Box::pin(async move { tx.pickup_file_gone(&id, now_ms).await })
@@ -173,20 +173,14 @@ impl Pickup {
     /// # Errors
     /// Trouble of our own.
     pub async fn clear_broken(&self, now_ms: i64) -> Result<usize, PickupError> {
-        let settled = |entry: &fs::DirEntry| {
-            let modified = entry.metadata().ok()?.mtime().checked_mul(1_000)?;
-            Some(now_ms.saturating_sub(modified) > 3_600_000)
-        };
-        let Ok(entries) = fs::read_dir(&self.folder) else { return Ok(0) };
         let mut removed = 0;
-        for entry in entries.flatten().filter(|entry| settled(entry) == Some(true)) {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let known = match name.strip_suffix(".zip").filter(|id| is_id(id)) {
-                Some(id) => self.store.read().await?.find_pickup(id).await?.is_some(),
-                None => !name.ends_with(".part"),
+        for (path, id) in self.spool.settled(now_ms) {
+            let known = match id {
+                Some(id) => self.store.read().await?.find_pickup(&id).await?.is_some(),
+                None => false,
             };
             if !known {
-                fs::remove_file(entry.path())?;
+                fs::remove_file(path)?;
                 removed += 1;
             }
         }
@@ -209,42 +203,8 @@ impl Pickup {
         actor: &Actor,
         id: &str,
         act: events::PickupAct,
-    ) -> Option<crate::model::AuditEvent> {
+    ) -> Option<AuditEvent> {
         let parties = Parties::own(ctx, &self.auditor.settings().source_id);
         self.auditor.records().then(|| events::pickup_changed(&parties, actor, id, act))
     }
-}
-
-fn fresh_id() -> Result<String, PickupError> {
-    let mut octets = [0_u8; 16];
-    getrandom::fill(&mut octets).map_err(|_| PickupError::Code)?;
-    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
-}
-
-/// Copies, flushes, renames, and flushes the folder; readable by its owner alone.
-fn keep(from: &Path, to: &Path, folder: &Path) -> io::Result<u64> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let part = to.with_extension("part");
-    let copied = (|| {
-        let mut source = fs::File::open(from)?;
-        let mut target = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-        let mut block = vec![0; 256 << 10];
-        let mut octets = 0;
-        loop {
-            let n = source.read(&mut block)?;
-            if n == 0 {
-                break;
-            }
-            target.write_all(&block[..n])?;
-            octets += n as u64;
-        }
-        target.sync_all()?;
-        fs::rename(&part, to)?;
-        fs::File::open(folder)?.sync_all()?;
-        Ok(octets)
-    })();
-    if copied.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    copied
 }

@@ -5,10 +5,13 @@ use std::net::IpAddr;
 use openssl::{memcmp, sha::sha256};
 use tokio::{fs::File, task::spawn_blocking};
 
-use super::{Code, Pickup, PickupError, TRIES, is_id};
+use super::{Code, Pickup, PickupError, TRIES};
 use crate::{
-    model::RequestContext,
-    service::audit::events::{self, Parties, PickupVisit},
+    model::{AuditEvent, RequestContext},
+    service::{
+        audit::events::{self, Parties, PickupVisit},
+        spool::is_id,
+    },
     store::{PickupRow, StoreError, Visit, VisitKind},
 };
 
@@ -167,7 +170,7 @@ impl Pickup {
                 return Ok(Err(other));
             }
         }
-        let file = File::open(self.file_of(id)).await?;
+        let file = File::open(self.spool.path(id)).await?;
         let octets = file.metadata().await?.len();
         if !resumed {
             self.note(ctx, id, address, PickupVisit::Download, VisitKind::Download).await?;
@@ -188,7 +191,7 @@ impl Pickup {
         id: &str,
         address: IpAddr,
         visit: PickupVisit,
-    ) -> Option<crate::model::AuditEvent> {
+    ) -> Option<AuditEvent> {
         let parties = Parties::own(ctx, &self.auditor.settings().source_id);
         self.auditor.records().then(|| events::pickup_visited(&parties, address, id, visit))
     }

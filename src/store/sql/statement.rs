@@ -78,6 +78,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
         super::doctor::ALL,
         super::documents::ALL,
         super::jobs::ALL,
+        super::mail::ALL,
         super::nodes::ALL,
         super::patients::ALL,
         super::pickup::ALL,

@@ -50,8 +50,13 @@ pub enum MailError {
     Signature,
 }
 
-/// Lines that end in CR LF, as signatures want them.
+/// Octets whose header block has lines that end in CR LF, as signatures want them. Where it has not, as in a file of a maildir,
+/// all lines are given CR LF; otherwise nothing is changed: a part may hold binary octets.
 pub fn canonical(octets: &[u8]) -> Cow<'_, [u8]> {
+    let beginning = octets.get(..octets.len().min(MailLimits::default().header_bytes)).unwrap_or_default();
+    if memmem::find(beginning, b"\r\n\r\n").is_some() {
+        return Cow::Borrowed(octets);
+    }
     let bare = memchr::memchr_iter(b'\n', octets).filter(|&at| at == 0 || octets[at - 1] != b'\r').count();
     if bare == 0 {
         return Cow::Borrowed(octets);

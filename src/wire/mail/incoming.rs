@@ -66,7 +66,7 @@ impl<'a> Incoming<'a> {
         let subject = entity.text(HeaderName::Subject).unwrap_or_default();
         Ok(Self {
             from: entity.address(HeaderName::From).ok_or(MailError::From)?,
-            message_id: entity.text(HeaderName::Other("Message-ID".into())).or_else(|| message_id(&entity)),
+            message_id: message_id(&entity),
             says_package: subject.to_ascii_uppercase().contains(SUBJECT),
             notify: entity.address(HeaderName::DispositionNotificationTo),
             entity,

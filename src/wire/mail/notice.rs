@@ -2,10 +2,12 @@
 
 use std::fmt::{self, Write};
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::xdm::index_page::Language;
 
 /// Somebody who sends or receives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
     /// Name of the institution.
     pub institution: String,
@@ -35,7 +37,7 @@ pub struct Link {
 }
 
 /// What is said of a package.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// The language of the text.
     pub language: Language,
