@@ -151,7 +151,8 @@ pub(super) async fn run(
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
     let jobs = jobs(store.clone(), repository.clone(), auditor.clone());
-    let jobs = match mail::mail(config, &store, &auditor, tls.client.clone()) {
+    let mail = mail::mail(config, &store, &auditor, tls.client.clone());
+    let jobs = match mail.clone() {
         Some(mail) => jobs.with(SEND_MAIL, Policy::default(), mail.send_mail(Arc::new(now_ms))),
         None => jobs,
     };
@@ -213,7 +214,10 @@ pub(super) async fn run(
         background.push(tokio::spawn(assertions::purge_now_and_then(judge.clone(), stopped.clone())));
         background.push(tokio::spawn(assertions::keep_fresh(config.clone(), judge, stopped.clone())?));
     }
-    background.push(tokio::spawn(mail::clear_now_and_then(pickup, stopped.clone())));
+    if config.pickup.listen.is_some() || mail.is_some() {
+        let clearing = mail::clear_now_and_then(pickup, mail, config.email.retention, stopped.clone());
+        background.push(tokio::spawn(clearing));
+    }
     background.extend(clock.map(|clock| {
         let stopped = until(stopped.clone());
         tokio::spawn(async move { clock.run(stopped).await })

@@ -38,6 +38,8 @@ pub struct EmailConfig {
     pub notify: bool,
     /// Longest mail, after base64 (R-32-31).
     pub max_bytes: u64,
+    /// How long what became of mails and of packages on the pick-up page is kept, beside the audit trail.
+    pub retention: Duration,
     /// Time for a mail and the relay's answer to it.
     pub send_timeout: Duration,
 }
@@ -71,6 +73,7 @@ impl EmailConfig {
             allow_unsigned: s.parsed("email.allow_unsigned", false),
             notify: s.parsed("email.notify", true),
             max_bytes: s.size("email.max_bytes", "20 MiB", "100 MiB"),
+            retention: s.duration("email.retention", Duration::from_secs(90 * 86_400)),
             send_timeout: s.duration("email.send_timeout", Duration::from_secs(300)),
         };
         if email.certificate_file.is_some() != email.key_file.is_some() {

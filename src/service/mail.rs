@@ -25,7 +25,7 @@ use crate::{
         Auditor,
         pickup::{Pickup, PickupError},
     },
-    store::{Store, StoreError},
+    store::{MailRow, MailState, Store, StoreError},
 };
 
 /// The kind of jobs that hand mails to the relay.
@@ -95,5 +95,24 @@ impl MailService {
         settings: MailSettings,
     ) -> Self {
         Self { store, auditor, pickup, relay, spool: Spool::new(folder, "zip"), settings }
+    }
+
+    /// Deletes packages of mails that ended or were never ordered, and forgets mails that were ordered before `forget_ms`.
+    ///
+    /// # Errors
+    /// Trouble of our own.
+    pub async fn clear(&self, now_ms: i64, forget_ms: i64) -> Result<(), MailError> {
+        for (path, id) in self.spool.settled(now_ms) {
+            let row = match id {
+                Some(id) => self.store.read().await?.find_mail(&id).await?,
+                None => None,
+            };
+            let waits = |row: MailRow| matches!(row.state, MailState::Waiting | MailState::Sending);
+            if !row.is_some_and(waits) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        let forgotten = self.store.write(move |tx| Box::pin(async move { tx.forget_mails(forget_ms).await }));
+        forgotten.await.map(drop).map_err(|error: StoreError| error.into())
     }
 }

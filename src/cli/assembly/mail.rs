@@ -89,13 +89,26 @@ pub(super) fn page(config: &Config, pickup: Pickup) -> Arc<PickupPage> {
     Arc::new(PickupPage::new(pickup, rate, clock::now))
 }
 
-/// Deletes the files of packages that ended, until the server stops.
-pub(super) async fn clear_now_and_then(pickup: Pickup, stopped: watch::Receiver<bool>) {
+/// Deletes the files of packages that ended and forgets them in time, until the server stops.
+pub(super) async fn clear_now_and_then(
+    pickup: Pickup,
+    mail: Option<MailService>,
+    retention: Duration,
+    stopped: watch::Receiver<bool>,
+) {
+    let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
     loop {
+        let forget_ms = now_ms().saturating_sub(retention_ms);
         let cleared = async {
             pickup.clear(now_ms()).await?;
+            pickup.forget(forget_ms).await?;
             pickup.clear_broken(now_ms()).await
         };
+        if let Some(mail) = &mail
+            && let Err(error) = mail.clear(now_ms(), forget_ms).await
+        {
+            tracing::warn!(%error, "mails that ended could not be cleared away");
+        }
         match cleared.await {
             Ok(0) => {}
             Ok(files) => tracing::info!(files, "deleted {files} files of offers that were broken off"),

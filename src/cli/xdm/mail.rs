@@ -27,9 +27,11 @@ use crate::{
 
 /// What `xdm mail` may be told.
 #[derive(Debug, Args)]
-#[command(after_help = "The mail goes out while the server runs. A package that is too large, or whose addressee has no certificate in \
+#[command(
+    after_help = "The mail goes out while the server runs. A package that is too large, or whose addressee has no certificate in \
     email.partners, is offered on the pick-up page, and the mail carries a link: tell the code that is printed here in another \
-    way.\n\nExample:\n  knoop xdm mail XDM.ZIP --to radiologie@kliniek.example --institution 'Kliniek Voorbeeld' --reason verwijzing")]
+    way.\n\nExample:\n  knoop xdm mail XDM.ZIP --to radiologie@kliniek.example --institution 'Kliniek Voorbeeld' --reason verwijzing"
+)]
 pub(in crate::cli) struct MailArgs {
     /// The package, a zip file
     #[arg(value_name = "PACKAGE")]
@@ -114,7 +116,8 @@ pub(super) fn run(args: MailArgs) -> Result<(), Failure> {
         Box::pin(async move {
             let auditor = Auditor::new(store.clone(), audit_settings(&config));
             let service = mail(&config, &store, &auditor, None);
-            let service = service.ok_or_else(|| Failure::wrong_use("email.relay and email.from say how mail is sent"))?;
+            let service =
+                service.ok_or_else(|| Failure::wrong_use("email.relay and email.from say how mail is sent"))?;
             let ordered = service.order(&mut clock::context(), &order, rules).await.map_err(failure)?;
             if config.audit.record {
                 audit::sealer(&config, &store).seal().await.context("the audit cannot be sealed")?;

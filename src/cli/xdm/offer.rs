@@ -24,8 +24,10 @@ use crate::{
 
 /// What `xdm offer` may be told.
 #[derive(Debug, Args)]
-#[command(after_help = "The link goes by mail; it names nobody. The code is shown here once and is not kept: tell it by \
-    telephone, or in another message.\n\nExample:\n  knoop xdm offer XDM.ZIP --data /var/lib/knoop --to 'Kliniek Voorbeeld, radiologie'")]
+#[command(
+    after_help = "The link goes by mail; it names nobody. The code is shown here once and is not kept: tell it by \
+    telephone, or in another message.\n\nExample:\n  knoop xdm offer XDM.ZIP --data /var/lib/knoop --to 'Kliniek Voorbeeld, radiologie'"
+)]
 pub(in crate::cli) struct OfferArgs {
     /// The package, a zip file
     #[arg(value_name = "PACKAGE")]
@@ -58,14 +60,14 @@ pub(in crate::cli) struct OffersArgs {
 
 pub(super) fn run(args: &OfferArgs) -> Result<(), Failure> {
     let config = args.data.load()?;
-    let link = pickup_url(&config).ok_or_else(|| {
-        Failure::wrong_use("pickup.listen and pickup.url say where packages are fetched; set both")
-    })?;
+    let link = pickup_url(&config)
+        .ok_or_else(|| Failure::wrong_use("pickup.listen and pickup.url say where packages are fetched; set both"))?;
     if let Err(report) = open(&args.package, &import_settings(&config)?.limits)? {
         let why = report.findings.first().map(|finding| finding.text.as_str()).unwrap_or_default();
         return Err(Failure::Refused(format!("this is no package: {why}")));
     }
-    let offer = Offer { sender: config.email.institution.clone(), recipient: args.to.clone(), actor: audit::operator() };
+    let offer =
+        Offer { sender: config.email.institution.clone(), recipient: args.to.clone(), actor: audit::operator() };
     let package = args.package.clone();
     let Offered { id, code, expires_ms } = on_pickup(&args.data, move |pickup| async move {
         Ok(pickup.offer(&clock::context(), &package, &offer).await.context("the package cannot be offered")?)

@@ -28,9 +28,11 @@ use crate::{
 
 /// What `xdm receive` may be told.
 #[derive(Debug, Args)]
-#[command(after_help = "What is not signed by the sender in From is refused, unless email.allow_unsigned = true. A receipt for a mail of \
+#[command(
+    after_help = "What is not signed by the sender in From is refused, unless email.allow_unsigned = true. A receipt for a mail of \
     ours is noted (knoop xdm mails).\n\nExamples:\n  knoop xdm receive mail.eml --out incoming && knoop xdm import incoming/XDM-1.ZIP\n  \
-    in the relay's aliases:  packages: \"|knoop xdm receive - --out /var/spool/knoop-mail --config /etc/knoop/knoop.toml\"")]
+    in the relay's aliases:  packages: \"|knoop xdm receive - --out /var/spool/knoop-mail --config /etc/knoop/knoop.toml\""
+)]
 pub(in crate::cli) struct ReceiveArgs {
     /// The mail as it came, or - for standard input
     #[arg(value_name = "MAIL")]
@@ -88,7 +90,8 @@ fn note(args: &ReceiveArgs, from: String, disposition: Disposition) -> Result<()
             Ok(noted.await?)
         })
     })?;
-    let id = noted.ok_or_else(|| Failure::Refused("the receipt is about no mail of ours, or it came before".to_owned()))?;
+    let id =
+        noted.ok_or_else(|| Failure::Refused("the receipt is about no mail of ours, or it came before".to_owned()))?;
     match args.json {
         true => println!("{}", json!({ "receipt": id })),
         false => println!("receipt for mail {id}"),

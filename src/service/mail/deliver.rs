@@ -143,13 +143,7 @@ impl MailService {
         Ok(Outcome::Failed(why))
     }
 
-    async fn give_up(
-        &self,
-        row: &MailRow,
-        from: MailState,
-        why: String,
-        now_ms: i64,
-    ) -> Result<Outcome, StoreError> {
+    async fn give_up(&self, row: &MailRow, from: MailState, why: String, now_ms: i64) -> Result<Outcome, StoreError> {
         let events = self.events(row, Verdict::failure(AuditOutcome::Minor, "MailNotSent", ""), now_ms);
         self.step(row, (from, MailState::Failed), Some(&why), None, events).await?;
         self.forget_package(row);

@@ -167,6 +167,15 @@ impl Pickup {
         Ok(())
     }
 
+    /// Forgets packages whose files have been gone since before `forget_ms`.
+    ///
+    /// # Errors
+    /// Trouble of our own.
+    pub async fn forget(&self, forget_ms: i64) -> Result<(), PickupError> {
+        let forgotten = self.store.write(move |tx| Box::pin(async move { tx.forget_pickups(forget_ms).await }));
+        forgotten.await.map_err(|error: StoreError| error.into())
+    }
+
     /// Takes away files that no row knows: of an offer that was broken off. What is younger than an hour may be of one that is
     /// being made.
     ///
@@ -197,13 +206,7 @@ impl Pickup {
         made.await.map_err(|_| PickupError::Code)?
     }
 
-    fn of_sender(
-        &self,
-        ctx: &RequestContext,
-        actor: &Actor,
-        id: &str,
-        act: events::PickupAct,
-    ) -> Option<AuditEvent> {
+    fn of_sender(&self, ctx: &RequestContext, actor: &Actor, id: &str, act: events::PickupAct) -> Option<AuditEvent> {
         let parties = Parties::own(ctx, &self.auditor.settings().source_id);
         self.auditor.records().then(|| events::pickup_changed(&parties, actor, id, act))
     }

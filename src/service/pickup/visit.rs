@@ -170,7 +170,12 @@ impl Pickup {
                 return Ok(Err(other));
             }
         }
-        let file = File::open(self.spool.path(id)).await?;
+        let file = match File::open(self.spool.path(id)).await {
+            Ok(file) => file,
+            // A backup holds no packages that wait.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Err(Standing::Expired)),
+            Err(error) => return Err(error.into()),
+        };
         let octets = file.metadata().await?.len();
         if !resumed {
             self.note(ctx, id, address, PickupVisit::Download, VisitKind::Download).await?;
@@ -185,13 +190,7 @@ impl Pickup {
         Ok(self.store.read().await?.find_pickup(id).await?)
     }
 
-    fn event(
-        &self,
-        ctx: &RequestContext,
-        id: &str,
-        address: IpAddr,
-        visit: PickupVisit,
-    ) -> Option<AuditEvent> {
+    fn event(&self, ctx: &RequestContext, id: &str, address: IpAddr, visit: PickupVisit) -> Option<AuditEvent> {
         let parties = Parties::own(ctx, &self.auditor.settings().source_id);
         self.auditor.records().then(|| events::pickup_visited(&parties, address, id, visit))
     }

@@ -16,6 +16,7 @@ statements! {
         RETURNING mail_id";
     MAIL_RECEIPT = "UPDATE mail_sent SET state = $2, problem = $3, receipt_ms = $4 WHERE message_id = $1 \
         AND recipient = $5 AND receipt_ms IS NULL AND (state = 2 OR state = 3 OR state = 4) RETURNING mail_id";
+    MAIL_FORGET = "DELETE FROM mail_sent WHERE created_ms < $1 AND state > 2";
 }
 
 /// Where a mail stands.
@@ -38,15 +39,8 @@ pub enum MailState {
 }
 
 impl MailState {
-    const ALL: [Self; 7] = [
-        Self::Waiting,
-        Self::Sending,
-        Self::Sent,
-        Self::PerhapsSent,
-        Self::Failed,
-        Self::Confirmed,
-        Self::Refused,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Waiting, Self::Sending, Self::Sent, Self::PerhapsSent, Self::Failed, Self::Confirmed, Self::Refused];
 
     const fn to_store(self) -> i64 {
         match self {
@@ -208,5 +202,10 @@ impl Tx {
         let args = args![message_id, state.to_store(), refused, now_ms, recipient];
         let found: Option<(String,)> = self.fetch_optional(&MAIL_RECEIPT, args).await?;
         Ok(found.map(|(id,)| id))
+    }
+
+    /// Forgets mails that ended and were ordered before then: what they say may tell of a patient.
+    pub async fn forget_mails(&mut self, before_ms: i64) -> Result<u64, StoreError> {
+        self.execute(&MAIL_FORGET, args![before_ms]).await
     }
 }

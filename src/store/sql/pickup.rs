@@ -27,6 +27,9 @@ statements! {
     PICKUP_ENDED = "SELECT pickup_id FROM pickup WHERE file_gone_ms IS NULL AND (expires_ms <= $1 \
         OR withdrawn_ms IS NOT NULL) AND (session_until_ms IS NULL OR session_until_ms <= $1 OR withdrawn_ms IS NOT NULL)";
     PICKUP_FILE_GONE = "UPDATE pickup SET file_gone_ms = $2, session_hash = NULL WHERE pickup_id = $1";
+    PICKUP_VISITS_FORGET = "DELETE FROM pickup_visit WHERE pickup_id IN \
+        (SELECT pickup_id FROM pickup WHERE file_gone_ms < $1)";
+    PICKUP_FORGET = "DELETE FROM pickup WHERE file_gone_ms < $1";
     VISIT_ADD = "INSERT INTO pickup_visit (pickup_id, kind, address, visited_ms) VALUES ($1, $2, $3, $4)";
     VISITS = "SELECT kind, address, visited_ms FROM pickup_visit WHERE pickup_id = $1 ORDER BY visited_ms, visit_key";
 }
@@ -216,5 +219,11 @@ impl Tx {
         let rows: Vec<(i64, String, i64)> = self.fetch_all(&VISITS, args![id]).await?;
         let visit = |(kind, address, visited_ms)| Ok(Visit { kind: VisitKind::from_store(kind)?, address, visited_ms });
         rows.into_iter().map(visit).collect()
+    }
+
+    /// Forgets packages whose files have been gone since before then, and who came for them; the audit trail still knows.
+    pub async fn forget_pickups(&mut self, before_ms: i64) -> Result<(), StoreError> {
+        self.execute(&PICKUP_VISITS_FORGET, args![before_ms]).await?;
+        self.execute(&PICKUP_FORGET, args![before_ms]).await.map(drop)
     }
 }

@@ -50,11 +50,11 @@ pub enum MailError {
     Signature,
 }
 
-/// Octets whose header block has lines that end in CR LF, as signatures want them. Where it has not, as in a file of a maildir,
-/// all lines are given CR LF; otherwise nothing is changed: a part may hold binary octets.
+/// Octets whose lines end in CR LF, as signatures want them. Where the first line does, nothing is changed: a part may hold binary
+/// octets. Where it does not, as in a file of a maildir, every line is given CR LF.
 pub fn canonical(octets: &[u8]) -> Cow<'_, [u8]> {
-    let beginning = octets.get(..octets.len().min(MailLimits::default().header_bytes)).unwrap_or_default();
-    if memmem::find(beginning, b"\r\n\r\n").is_some() {
+    let first = memchr::memchr(b'\n', octets);
+    if first.is_some_and(|at| at > 0 && octets[at - 1] == b'\r') {
         return Cow::Borrowed(octets);
     }
     let bare = memchr::memchr_iter(b'\n', octets).filter(|&at| at == 0 || octets[at - 1] != b'\r').count();
