@@ -65,8 +65,8 @@ struct Typed {
 type Data = web::Data<PickupPage>;
 
 async fn style(request: HttpRequest, page: Data) -> HttpResponse {
-    if let Err(answer) = admitted(&request, &page) {
-        return answer;
+    if admitted(&request, &page).is_none() {
+        return too_many(&request);
     }
     let mut answer = HttpResponse::Ok().content_type("text/css; charset=utf-8").body(STYLE);
     with_headers(&mut answer);
@@ -76,14 +76,14 @@ async fn style(request: HttpRequest, page: Data) -> HttpResponse {
 
 async fn nothing(request: HttpRequest, page: Data) -> HttpResponse {
     match admitted(&request, &page) {
-        Ok(_) => shown(&request, "", None, Standing::Unknown, false),
-        Err(answer) => answer,
+        Some(_) => shown(&request, "", None, Standing::Unknown, false),
+        None => too_many(&request),
     }
 }
 
 async fn show(request: HttpRequest, page: Data, id: web::Path<String>) -> HttpResponse {
-    if let Err(answer) = admitted(&request, &page) {
-        return answer;
+    if admitted(&request, &page).is_none() {
+        return too_many(&request);
     }
     let now_ms = (page.clock)().as_millisecond();
     match page.pickup.look(&id, held(&request).as_deref(), now_ms).await {
@@ -98,10 +98,7 @@ async fn enter(
     id: web::Path<String>,
     typed: Result<web::Form<Typed>, actix_web::Error>,
 ) -> HttpResponse {
-    let address = match admitted(&request, &page) {
-        Ok(address) => address,
-        Err(answer) => return answer,
-    };
+    let Some(address) = admitted(&request, &page) else { return too_many(&request) };
     // What is no form is a wrong code: it counts.
     let code = typed.map(|form| form.into_inner().code).unwrap_or_default();
     let ctx = context(&page);
@@ -131,10 +128,7 @@ async fn enter(
 }
 
 async fn download(request: HttpRequest, page: Data, id: web::Path<String>) -> HttpResponse {
-    let address = match admitted(&request, &page) {
-        Ok(address) => address,
-        Err(answer) => return answer,
-    };
+    let Some(address) = admitted(&request, &page) else { return too_many(&request) };
     // A request that begins in the middle goes on with what was recorded when it began.
     let range = request.headers().get(header::RANGE).and_then(|range| range.to_str().ok());
     let resumed = range.is_some_and(|range| !range.trim().starts_with("bytes=0-")) || request.method() == Method::HEAD;
@@ -183,16 +177,17 @@ async fn package(request: &HttpRequest, id: &str, opened: Opened) -> std::io::Re
     Ok(answer.map_into_boxed_body())
 }
 
-/// The address of a request that is answered, or what is said to one too many.
-fn admitted(request: &HttpRequest, page: &PickupPage) -> Result<IpAddr, HttpResponse> {
+/// The address of a request that is answered; nothing for one too many.
+fn admitted(request: &HttpRequest, page: &PickupPage) -> Option<IpAddr> {
     let address = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-    if page.admits(address) {
-        return Ok(address);
-    }
+    page.admits(address).then_some(address)
+}
+
+fn too_many(request: &HttpRequest) -> HttpResponse {
     let words = Words::of(request.headers());
     let mut answer = html(StatusCode::TOO_MANY_REQUESTS, page::message(words, words.too_many));
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
-    Err(answer)
+    answer
 }
 
 fn shown(request: &HttpRequest, id: &str, sender: Option<&str>, standing: Standing, wrong: bool) -> HttpResponse {

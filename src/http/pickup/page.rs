@@ -39,7 +39,7 @@ impl Page<'_> {
         let w = self.words;
         let mut body = String::new();
         if let Some(sender) = self.sender.filter(|_| self.standing != Standing::Unknown) {
-            let _ = write!(body, "<p>{}: <strong>{}</strong></p>\n", w.sent_by, escaped(sender));
+            let _ = writeln!(body, "<p>{}: <strong>{}</strong></p>", w.sent_by, escaped(sender));
         }
         let dead_end = match self.standing {
             Standing::Closed { tries } => {
@@ -65,7 +65,7 @@ impl Page<'_> {
     fn form(&self, body: &mut String, tries: i64) {
         let w = self.words;
         if self.wrong {
-            let _ = write!(body, "<p class=\"alert\" role=\"alert\">{} {}: {tries}.</p>\n", w.wrong, w.tries);
+            let _ = writeln!(body, "<p class=\"alert\" role=\"alert\">{} {}: {tries}.</p>", w.wrong, w.tries);
         }
         let _ = write!(
             body,

@@ -84,7 +84,7 @@ impl SmimeKeys {
             let holds = cms.verify(Some(&only), None, detached, Some(&mut content), flags);
             holds.map_err(|_| SignatureRefused::Wrong)?;
         }
-        self.believe(&signer, others, partner.iter().any(|known| *known == signer), from, now)?;
+        self.believe(&signer, others, partner.contains(&signer), from, now)?;
         if let Some(detached) = detached {
             content = detached.to_vec();
         }

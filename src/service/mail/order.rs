@@ -108,7 +108,7 @@ impl MailService {
             return Ok(Some("a link is asked for"));
         }
         let keys = SmimeKeys::load(&self.settings.smime)?;
-        let encrypts = !keys.certificates_of(&order.to.to_string())?.is_empty();
+        let encrypts = !keys.certificates_of(order.to.as_ref())?.is_empty();
         if !encrypts && !self.settings.allow_unsigned {
             return Ok(Some("there is no certificate of the addressee"));
         }
