@@ -1,5 +1,5 @@
-//! Outgoing calls: SOAP 1.2 over HTTP to registries and repositories of others, syslog to audit repositories, the time
-//! of time servers.
+//! Outgoing calls: SOAP 1.2 over HTTP to registries and repositories of others, syslog to audit repositories, mail to
+//! the relay, the time of time servers.
 //!
 //! Uses `model`, `wire` and `security`. Documents stream from files and to files; every wait has a deadline; nothing is sent twice.
 //! A failure tells whether the peer can have acted: callers need it to say what became of a submission (R-41-13).
@@ -17,6 +17,7 @@ mod error;
 mod query;
 mod receive;
 mod remote_registry;
+mod smtp;
 mod syslog;
 #[cfg(test)]
 mod tests;
@@ -33,5 +34,6 @@ pub use error::{ClientError, PeerActed};
 pub use query::Query;
 pub use receive::{PartsTo, ReceivedPart};
 pub use remote_registry::{RegisterOutcome, RemoteRegistry};
+pub use smtp::{SmtpError, SmtpRelay, SmtpTls};
 pub use syslog::{SyslogConnection, SyslogConnector, SyslogDestination, SyslogTransport};
 pub use transactions::{RetrieveAnswer, RetrievedContent, RetrievedFile, action};

@@ -13,9 +13,11 @@ mod client;
 mod clock;
 mod database;
 mod documents;
+mod email;
 mod limits;
 mod listeners;
 mod logging;
+mod pickup;
 mod registry;
 mod repository;
 mod settings;
@@ -32,9 +34,11 @@ pub use client::ClientConfig;
 pub use clock::{ClockConfig, TimeServer};
 pub use database::{DatabaseConfig, DatabaseLocation};
 pub use documents::{DocumentsConfig, S3Config};
+pub use email::{EmailConfig, RelayTls};
 pub use limits::LimitsConfig;
 pub use listeners::ListenersConfig;
 pub use logging::{LogFormat, LoggingConfig};
+pub use pickup::PickupConfig;
 pub use registry::{Patients, RegistryConfig};
 pub use repository::RepositoryConfig;
 pub use settings::{ConfigError, Problem};
@@ -85,6 +89,10 @@ pub struct Config {
     pub audit: AuditConfig,
     /// Packages on media.
     pub xdm: XdmConfig,
+    /// Packages by mail.
+    pub email: EmailConfig,
+    /// The page from which packages are fetched.
+    pub pickup: PickupConfig,
     /// Outgoing calls.
     pub client: ClientConfig,
     /// Audit repositories.
@@ -163,6 +171,8 @@ impl Config {
             documents: DocumentsConfig::read(s),
             limits,
             xdm,
+            email: EmailConfig::read(s),
+            pickup: PickupConfig::read(s),
             access: AccessConfig::read(s, production),
             audit: AuditConfig::read(s, production),
             client: ClientConfig::read(s),

@@ -12,4 +12,5 @@ pub mod development;
 pub mod directory;
 pub mod facts;
 pub mod repeats;
+pub mod smime;
 pub mod tls;

@@ -14,10 +14,13 @@ mod error;
 mod habits;
 pub mod integrity;
 pub mod jobs;
+pub mod mail;
 pub mod nodes;
+pub mod pickup;
 pub mod refusals;
 pub mod registry;
 pub mod repository;
+mod spool;
 pub mod xdm;
 
 pub use access::{Access, AccessSettings};

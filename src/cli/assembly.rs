@@ -5,6 +5,7 @@ pub(super) mod audit;
 mod audit_delivery;
 mod clock_watch;
 mod development;
+mod mail;
 pub(super) mod offline;
 pub(super) mod packages;
 mod probes;
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 pub(super) use self::{
     assertions::assertion_settings,
     clock_watch::in_words,
+    mail::{mail, pickup, pickup_url, smime_settings},
     packages::query_element,
     settings::{audit_settings, import_settings, peer_settings, policy_in_force, policy_of},
     sockets::{Bound, Named, Sockets},
@@ -37,6 +39,7 @@ use crate::{
         access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
         audit_view::AuditView,
         jobs::{Clock, Jobs, Policy},
+        mail::SEND_MAIL,
         nodes::Nodes,
         refusals::RefusalLog,
         repository::{CONFIRM_REGISTRATION, RegistryLink},
@@ -159,6 +162,10 @@ pub(super) async fn run(
         jobs = packages.work_in(jobs);
         packages::start(packages).await?;
     }
+    let mail = mail::mail(config, &store, &auditor, tls.client.clone());
+    if let Some(mail) = mail.clone() {
+        jobs = jobs.with(SEND_MAIL, Policy::default(), mail.send_mail(Arc::new(now_ms)));
+    }
     development::admit_clients(config, &store).await?;
     let nodes = Arc::new(Nodes::load(&store).await.context("the nodes cannot be read")?);
     let http_settings = settings::http_settings(config);
@@ -198,6 +205,8 @@ pub(super) async fn run(
     if let Some(clock) = &clock {
         operations = operations.with_remarks(clock_watch::remarks(Arc::clone(clock)));
     }
+    let pickup = mail::pickup(config, &store, &auditor);
+    let page = mail::page(config, pickup.clone());
     let (stopping, stopped) = watch::channel(false);
     let stop_of_delivery = until(stopped.clone());
     let deliverer = tokio::spawn(async move {
@@ -224,14 +233,18 @@ pub(super) async fn run(
         background.push(tokio::spawn(assertions::purge_now_and_then(judge.clone(), stopped.clone())));
         background.push(tokio::spawn(assertions::keep_fresh(config.clone(), judge, stopped.clone())?));
     }
+    if config.pickup.listen.is_some() || mail.is_some() {
+        let clearing = mail::clear_now_and_then(pickup, mail, config.email.retention, stopped.clone());
+        background.push(tokio::spawn(clearing));
+    }
     background.extend(clock.map(|clock| {
         let stopped = until(stopped.clone());
         tokio::spawn(async move { clock.run(stopped).await })
     }));
-    tls.server.iter().chain(&tls.client).for_each(|live| tls::tell(live));
+    tls.server.iter().chain(&tls.client).chain(&tls.pickup).for_each(|live| tls::tell(live));
     let trail = audit::Trail::start(config, auditor, &store).await?;
     println!("{}", bound.ready_line());
-    http::serve(bound.listeners(config, &tls), Arc::new(endpoint), Arc::new(operations), stop)
+    http::serve(bound.listeners(config, &tls, Some(page)), Arc::new(endpoint), Arc::new(operations), stop)
         .await
         .context("a listener failed")?;
     let _ = stopping.send(true);

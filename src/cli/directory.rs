@@ -89,7 +89,11 @@ pub(super) fn read<T: 'static>(
     on_store(data, |_, store| Box::pin(async move { Ok(ask(&mut *store.read().await?).await?) }))
 }
 
-fn on_store<T>(
+/// Works on the store of a server, which may run meanwhile.
+///
+/// # Errors
+/// Those of the work, and when the store cannot be opened.
+pub(super) fn on_store<T>(
     data: &DataArgs,
     work: impl FnOnce(Config, Store) -> BoxFuture<'static, Result<T, Failure>>,
 ) -> Result<T, Failure> {

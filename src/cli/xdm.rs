@@ -3,7 +3,10 @@
 mod check;
 mod import;
 mod jobs;
+mod mail;
+mod offer;
 mod pack;
+mod receive;
 mod sheet;
 mod show;
 mod unpack;
@@ -32,6 +35,16 @@ pub(super) enum XdmCommand {
     Pack(Box<pack::PackArgs>),
     /// See, and take back, the packages that a running server makes and takes over
     Jobs(jobs::JobsArgs),
+    /// Send a package by mail, signed and encrypted; or a link to it where it is too large
+    Mail(Box<mail::MailArgs>),
+    /// List mails and what became of them
+    Mails(mail::MailsArgs),
+    /// Open a mail that came: note its receipt, or decrypt, verify and write the package that it carries
+    Receive(receive::ReceiveArgs),
+    /// Offer a package on the pick-up page: prints a link for the mail and a code to tell in another way
+    Offer(offer::OfferArgs),
+    /// List what is offered and who came for it; take back, or give a new code
+    Offers(offer::OffersArgs),
 }
 
 pub(super) fn run(command: XdmCommand) -> Result<(), Failure> {
@@ -41,6 +54,11 @@ pub(super) fn run(command: XdmCommand) -> Result<(), Failure> {
         XdmCommand::Import(args) => import::run(&args),
         XdmCommand::Pack(args) => pack::run(*args),
         XdmCommand::Jobs(args) => jobs::run(args),
+        XdmCommand::Mail(args) => mail::run(*args),
+        XdmCommand::Mails(args) => mail::list(&args),
+        XdmCommand::Receive(args) => receive::run(&args),
+        XdmCommand::Offer(args) => offer::run(&args),
+        XdmCommand::Offers(args) => offer::list(&args),
     }
 }
 

@@ -20,14 +20,14 @@ use actix_web::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    Endpoint, Operations, TlsLimits,
+    Endpoint, Operations, PickupListener, TlsLimits,
     connection::Connection,
     fhir,
     handshake::{Door, Secured},
     health,
     identify::{Arrival, Peer},
     judged::judged,
-    routes, xdm,
+    pickup, routes, xdm,
 };
 use crate::security::tls::Live;
 
@@ -44,6 +44,8 @@ pub struct Listeners {
     pub https: Option<TlsListener>,
     /// Health and metrics.
     pub operations: Option<TcpListener>,
+    /// The page from which packages are fetched.
+    pub pickup: Option<PickupListener>,
 }
 
 /// The listener for partners.
@@ -78,6 +80,9 @@ pub async fn serve(
         let app = move || App::new().app_data(operations.clone()).configure(health::configure);
         let server = HttpServer::new(app).workers(1).shutdown_timeout(1).disable_signals().listen(listener)?;
         servers.push(server.run());
+    }
+    if let Some(listener) = listeners.pickup {
+        servers.push(pickup::server(listener)?);
     }
     let handles: Vec<_> = servers.iter().map(Server::handle).collect();
     let running: Vec<_> = servers.into_iter().map(tokio::spawn).collect();

@@ -25,4 +25,4 @@ pub use name::ServerName;
 pub use peer::PeerCertificate;
 pub use reason::Reason;
 pub use settings::{AnchorSettings, Minimum, Profile, RevocationSettings, TlsError, TlsSettings, TrustSettings};
-pub use trust::{Anchor, Revocation, Trust};
+pub use trust::{Anchor, Revocation, Trust, certificates_of_holder};

@@ -32,6 +32,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "client",
             "config",
             "wire::xdm",
+            "wire::mail",
             "wire::dicom",
             "wire::atna",
             "wire::cda",

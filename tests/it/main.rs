@@ -28,10 +28,12 @@ mod iti43;
 mod iti43_lost;
 mod iti81;
 mod layers;
+mod mail;
 mod mime;
 mod nodes;
 mod nodes_tls;
 mod panics;
+mod pickup;
 mod pitfalls;
 mod pitfalls_queries;
 mod slow;
@@ -86,6 +88,8 @@ fn main() -> ExitCode {
         nodes::trials(),
         nodes_tls::trials(),
         tls::trials(),
+        mail::trials(),
+        pickup::trials(),
         xdm_import::trials(),
         xdm_jobs::trials(),
         xdm_pack::trials(),

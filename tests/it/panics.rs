@@ -99,7 +99,7 @@ async fn serve_from(data: &Path) -> anyhow::Result<()> {
         Endpoint::new(registry, repository, nodes, auditor, HttpSettings::default(), Arc::clone(&metrics), refusals);
     let (soap, operations) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
     println!("ready soap=http://{} operations=http://{}", soap.local_addr()?, operations.local_addr()?);
-    let listeners = Listeners { soap: Some(soap), https: None, operations: Some(operations) };
+    let listeners = Listeners { soap: Some(soap), https: None, operations: Some(operations), pickup: None };
     http::serve(listeners, Arc::new(endpoint), Arc::new(Operations::new(metrics, Vec::new())), pending()).await?;
     Ok(())
 }

@@ -99,7 +99,7 @@ impl Server {
                         .with_assertions(assertions);
                 let operations = Arc::new(Operations::new(metrics, Vec::new()));
                 ready.send(store.clone()).unwrap();
-                let listeners = Listeners { soap: None, https: Some(tls), operations: None };
+                let listeners = Listeners { soap: None, https: Some(tls), operations: None, pickup: None };
                 serve(listeners, Arc::new(endpoint), operations, async { drop(stopped.await) }).await.unwrap();
                 ledger.close().await.unwrap();
                 store.close().await;

@@ -1,6 +1,9 @@
 //! Which sockets to open, and opening them before anything else is touched.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::Arc,
+};
 
 use anyhow::Context;
 
@@ -8,7 +11,7 @@ use super::{Tls, settings::tls_limits};
 use crate::{
     cli::Failure,
     config::Config,
-    http::{Listeners, TlsListener},
+    http::{Listeners, PickupListener, PickupPage, TlsListener},
 };
 
 /// Which sockets to open.
@@ -20,6 +23,8 @@ pub(in crate::cli) struct Sockets {
     pub insecure_loopback: Option<u16>,
     /// Health and metrics.
     pub operations: Option<SocketAddr>,
+    /// The page from which packages are fetched.
+    pub pickup: Option<SocketAddr>,
 }
 
 /// Sockets that the command line names.
@@ -50,6 +55,7 @@ impl Sockets {
             https: named.https.or(listeners.soap.filter(|_| !named.only && has_certificate)),
             insecure_loopback: named.insecure_loopback.or(listeners.insecure_loopback.filter(|_| !named.only)),
             operations: listeners.operations.filter(|_| !named.only),
+            pickup: config.pickup.listen.filter(|_| !named.only),
         })
     }
 }
@@ -60,13 +66,15 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// The sockets of a server, bound before anything else is touched, so that a taken port is told at once.
 pub(in crate::cli) struct Bound {
-    sockets: [Option<TcpListener>; 3],
+    sockets: [Option<TcpListener>; 4],
     /// Address of the listener with mutual TLS.
     pub https: Option<SocketAddr>,
     /// Address of the SOAP listener without TLS.
     pub soap: Option<SocketAddr>,
     /// Address of the operator's listener.
     pub operations: Option<SocketAddr>,
+    /// Address of the page from which packages are fetched.
+    pub pickup: Option<SocketAddr>,
 }
 
 impl Bound {
@@ -81,6 +89,7 @@ impl Bound {
         let https = sockets.https.map(bind).transpose()?;
         let soap = sockets.insecure_loopback.map(|port| bind((Ipv4Addr::LOCALHOST, port).into())).transpose()?;
         let operations = sockets.operations.map(bind).transpose()?;
+        let pickup = sockets.pickup.map(bind).transpose()?;
         if soap.is_some() {
             tracing::warn!(
                 "plain HTTP without any authentication is open on 127.0.0.1; for tests and a local proxy only"
@@ -91,7 +100,8 @@ impl Bound {
             https: address(&https),
             soap: address(&soap),
             operations: address(&operations),
-            sockets: [https, soap, operations],
+            pickup: address(&pickup),
+            sockets: [https, soap, operations, pickup],
         })
     }
 
@@ -101,17 +111,26 @@ impl Bound {
             address.map(|address| format!(" {name}={scheme}://{address}")).unwrap_or_default()
         };
         let [https, soap] = [part("https", "https", self.https), part("soap", "http", self.soap)];
-        format!("ready{https}{soap}{}", part("operations", "http", self.operations))
+        let [operations, pickup] = [part("operations", "http", self.operations), part("pickup", "https", self.pickup)];
+        format!("ready{https}{soap}{operations}{pickup}")
     }
 
     /// The sockets with what belongs to them.
-    pub(super) fn listeners(self, config: &Config, tls: &Tls) -> Listeners {
-        let [https, soap, operations] = self.sockets;
+    pub(super) fn listeners(self, config: &Config, tls: &Tls, page: Option<Arc<PickupPage>>) -> Listeners {
+        let [https, soap, operations, pickup] = self.sockets;
         let https = https.zip(tls.server.clone()).map(|(listener, tls)| TlsListener {
             listener,
             tls,
             limits: tls_limits(config),
         });
-        Listeners { soap, https, operations }
+        let pickup = pickup.zip(tls.pickup.clone()).zip(page).map(|((listener, tls), page)| PickupListener {
+            listener,
+            tls,
+            limits: tls_limits(config),
+            headers_timeout: config.limits.headers_timeout,
+            stall_timeout: config.limits.body_window,
+            page,
+        });
+        Listeners { soap, https, operations, pickup }
     }
 }

@@ -36,6 +36,8 @@ pub(in crate::cli) struct Tls {
     pub server: Option<Arc<Live>>,
     /// Those we call; absent where nobody is trusted.
     pub client: Option<Arc<Live>>,
+    /// People's browsers on the page from which packages are fetched; absent where that is off.
+    pub pickup: Option<Arc<Live>>,
     /// Counts changes of trust, CRLs and nodes.
     pub generation: Generation,
 }
@@ -53,12 +55,17 @@ impl Tls {
         };
         let server = live(Side::Server, server_settings(config)).map_err(|error| in_section("[tls]", error))?;
         let client = live(Side::Client, client_settings(config)).map_err(|error| in_section("[client]", error))?;
-        Ok(Self { server, client, generation })
+        let pickup = live(Side::Page, pickup_settings(config)?).map_err(|error| in_section("[pickup]", error))?;
+        Ok(Self { server, client, pickup, generation })
     }
 
     /// Each side with its section of the configuration.
     fn sides(&self) -> impl Iterator<Item = (&'static str, &Arc<Live>)> {
-        self.server.iter().map(|live| ("tls", live)).chain(self.client.iter().map(|live| ("client", live)))
+        self.server
+            .iter()
+            .map(|live| ("tls", live))
+            .chain(self.client.iter().map(|live| ("client", live)))
+            .chain(self.pickup.iter().map(|live| ("pickup", live)))
     }
 }
 
@@ -69,7 +76,21 @@ fn in_section(section: &str, failure: Failure) -> Failure {
 /// TLS of those who call us, if there is a certificate.
 pub(in crate::cli) fn server_settings(config: &Config) -> Option<TlsSettings> {
     let identity = config.tls.certificate_file.clone().zip(config.tls.key_file.clone())?;
-    Some(settings(config, Some(identity), &config.tls.trust))
+    Some(trusting(config, Some(identity), &config.tls.trust))
+}
+
+/// TLS of the page from which packages are fetched, where it is on: nobody is asked for a certificate, so nobody is trusted
+/// (S-TLS-30).
+fn pickup_settings(config: &Config) -> Result<Option<TlsSettings>, Failure> {
+    if config.pickup.listen.is_none() {
+        return Ok(None);
+    }
+    let own = config.pickup.certificate_file.clone().zip(config.pickup.key_file.clone());
+    let of_server = || config.tls.certificate_file.clone().zip(config.tls.key_file.clone());
+    let identity = own.or_else(of_server).ok_or_else(|| {
+        Failure::wrong_use("pickup.listen needs pickup.certificate_file and pickup.key_file, or those of [tls]")
+    })?;
+    Ok(Some(trusting(config, Some(identity), &TrustConfig::default())))
 }
 
 /// TLS of those we call, if anybody is trusted.
@@ -77,10 +98,11 @@ pub(in crate::cli) fn client_settings(config: &Config) -> Option<TlsSettings> {
     let trust = &config.client.trust;
     let anybody = !trust.anchors.is_empty() || !trust.pinned_files.is_empty() || !trust.pinned_fingerprints.is_empty();
     let identity = config.client.certificate_file.clone().zip(config.client.key_file.clone());
-    anybody.then(|| settings(config, identity, trust))
+    anybody.then(|| trusting(config, identity, trust))
 }
 
-fn settings(config: &Config, identity: Option<(PathBuf, PathBuf)>, trust: &TrustConfig) -> TlsSettings {
+/// This identity and this trust, with the profile of all TLS.
+pub(super) fn trusting(config: &Config, identity: Option<(PathBuf, PathBuf)>, trust: &TrustConfig) -> TlsSettings {
     let anchors = trust.anchors.iter().map(|anchor| AnchorSettings {
         name: anchor.name.clone(),
         file: anchor.file.clone(),

@@ -40,7 +40,7 @@ pub(super) fn context(
     trust: &Trust,
 ) -> Result<SslContext, TlsError> {
     let mut tls = SslContext::builder(match side {
-        Side::Server => SslMethod::tls_server(),
+        Side::Server | Side::Page => SslMethod::tls_server(),
         Side::Client => SslMethod::tls_client(),
     })?;
     tls.set_min_proto_version(Some(match settings.minimum {
@@ -72,7 +72,15 @@ pub(super) fn context(
         identify(&mut tls, identity)?;
     }
     match side {
-        Side::Server => server(&mut tls, trust)?,
+        Side::Server => {
+            server(&mut tls)?;
+            tls.set_client_ca_list(trust.issuer_names()?);
+            tls.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        }
+        Side::Page => {
+            server(&mut tls)?;
+            tls.set_verify(SslVerifyMode::NONE);
+        }
         Side::Client => {
             tls.set_alpn_protos(PROTOCOL)?;
             tls.set_verify(SslVerifyMode::PEER);
@@ -81,12 +89,10 @@ pub(super) fn context(
     Ok(tls.build())
 }
 
-fn server(tls: &mut SslContextBuilder, trust: &Trust) -> Result<(), TlsError> {
+fn server(tls: &mut SslContextBuilder) -> Result<(), TlsError> {
     tls.set_num_tickets(0)?;
     tls.set_session_id_context(b"knoop")?;
     tls.set_tmp_dh(&*Dh::params_from_pem(FFDHE_3072)?)?;
-    tls.set_client_ca_list(trust.issuer_names()?);
-    tls.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
     tls.set_alpn_select_callback(|_, offered| select_next_proto(PROTOCOL, offered).ok_or(AlpnError::NOACK));
     Ok(())
 }

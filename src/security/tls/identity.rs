@@ -17,6 +17,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The private key.
+    pub(in crate::security) fn key(&self) -> &PKey<Private> {
+        &self.key
+    }
+
     /// Reads both files.
     ///
     /// # Errors

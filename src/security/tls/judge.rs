@@ -41,6 +41,8 @@ pub enum Role<'a> {
     PinnedServer,
     /// It signed something, and was not met.
     Signer,
+    /// It signs mail, or mail is encrypted for it.
+    Correspondent,
 }
 
 /// How a certificate was accepted.
@@ -75,6 +77,7 @@ pub(super) fn leaf(certificate: &X509Ref, role: Role<'_>, now: Timestamp) -> Res
         Role::Client => X509ExtendedKeyUsage::SSL_CLIENT,
         Role::Server(_) | Role::PinnedServer => X509ExtendedKeyUsage::SSL_SERVER,
         Role::Signer => return Ok(()),
+        Role::Correspondent => X509ExtendedKeyUsage::SMIME,
     };
     let allowed = |usage: X509ExtendedKeyUsage| usage.intersects(wanted | X509ExtendedKeyUsage::ANYEKU);
     if !certificate.extended_key_usage().is_none_or(allowed) {

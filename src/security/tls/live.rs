@@ -29,8 +29,10 @@ use crate::{model::Fingerprint, security::facts::name_text};
 /// Which side of the connections we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// We are called.
+    /// We are called by systems, which show a certificate.
     Server,
+    /// We are called by people's browsers, which show none.
+    Page,
     /// We call.
     Client,
 }
@@ -158,6 +160,14 @@ impl Live {
         self.handshake(Expected::Client, SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT)
     }
 
+    /// A handshake with a browser, which is asked for no certificate.
+    ///
+    /// # Errors
+    /// When OpenSSL is out of memory.
+    pub fn accept_anybody(&self) -> Result<Ssl, ErrorStack> {
+        Ssl::new(&self.state.load().context)
+    }
+
     /// A handshake with a server; `check_host` false takes pinned certificates only, whatever they name.
     ///
     /// # Errors
@@ -237,7 +247,7 @@ impl State {
         let identity = match (&settings.identity, side) {
             (Some((certificate, key)), _) => Some(Identity::load(certificate, key, settings.production)?),
             (None, Side::Client) => None,
-            (None, Side::Server) => return Err(TlsError::NoIdentity),
+            (None, Side::Server | Side::Page) => return Err(TlsError::NoIdentity),
         };
         let trust = Trust::load(settings)?;
         let context = context(side, settings, identity.as_ref(), &trust)?;

@@ -155,6 +155,19 @@ pub(super) fn certificates(path: &Path, production: bool) -> Result<Vec<X509>, T
     Ok(found)
 }
 
+/// The certificates in a file that belong to its holder: those of authorities that came along are left out, unless there is
+/// nothing else.
+///
+/// # Errors
+/// When the file cannot be read or holds no certificate.
+pub fn certificates_of_holder(path: &Path, production: bool) -> Result<Vec<X509>, TlsError> {
+    let mut found = certificates(path, production)?;
+    if found.len() > 1 {
+        found.retain(|certificate| certificate.to_der().is_ok_and(|der| !is_authority(&der)));
+    }
+    Ok(found)
+}
+
 /// OpenSSL builds chains and checks signatures, names and path lengths; times are ours, since the clock is given. A certificate
 /// in a trust list is an end of the chain, whether it signed itself or not.
 fn store(anchors: &[Anchor]) -> Result<X509Store, TlsError> {

@@ -38,6 +38,19 @@ impl Trust {
         }
     }
 
+    /// Judges a certificate that the operator gave: it needs no authority, but one that its authority is known to have revoked is
+    /// refused all the same.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify_known(&self, certificate: &X509Ref, role: Role<'_>, now: Timestamp) -> Result<(), Reason> {
+        leaf(certificate, role, now)?;
+        match self.chain(certificate, &[]).and_then(|chain| path(&chain, self, now)) {
+            Err(Reason::Revoked) => Err(Reason::Revoked),
+            _ => Ok(()),
+        }
+    }
+
     /// The chain from a certificate to an anchor, with every signature checked.
     fn chain(&self, certificate: &X509Ref, others: &[X509]) -> Result<Vec<X509>, Reason> {
         let unreadable = |_| Reason::Unreadable;

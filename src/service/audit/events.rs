@@ -9,6 +9,7 @@ mod access;
 mod media;
 mod operation;
 mod parties;
+mod pickup;
 mod transactions;
 mod vocabulary;
 
@@ -19,6 +20,7 @@ pub use operation::{
     exported, imported, log_used, node_authentication_failed, recording_started, recording_stopped, roles_changed,
 };
 pub use parties::{Parties, Verdict};
+pub use pickup::{PickupAct, PickupVisit, pickup_changed, pickup_visited};
 pub use transactions::{
     AuditedDocument, DiscoveryQuery, Query, Submitted, not_understood, patient_discovery, provide_and_register,
     provide_and_register_as_client, query, register, register_as_client, register_within, retrieve,

@@ -201,6 +201,8 @@ pub struct TestServer {
     pub operations: Option<String>,
     /// `host:port` of the listener with mutual TLS, where there is one.
     pub https: Option<String>,
+    /// `host:port` of the pick-up page, where there is one.
+    pub pickup: Option<String>,
     /// What it was started from.
     pub prepared: Prepared,
     name: String,
@@ -237,8 +239,8 @@ impl TestServer {
         let ready = child.stdout.take().ok_or("no standard output").and_then(|out| {
             wait_for_ready(BufReader::new(out), &log).map_err(|()| "the server ended before it was ready")
         });
-        let [address, operations, https] = match ready {
-            Ok(line) => ["soap", "operations", "https"].map(|name| address_in(&line, name)),
+        let [address, operations, https, pickup] = match ready {
+            Ok(line) => ["soap", "operations", "https", "pickup"].map(|name| address_in(&line, name)),
             Err(why) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -247,7 +249,7 @@ impl TestServer {
         };
         let address = address.ok_or("no address in the ready line")?;
         let (child, expected) = (Mutex::new(Some(child)), Mutex::default());
-        Ok(Self { address, operations, https, prepared, name, log, child, expected })
+        Ok(Self { address, operations, https, pickup, prepared, name, log, child, expected })
     }
 
     /// Its process id while it runs.

@@ -78,6 +78,11 @@ impl<'a> Medium<'a> {
         Self { kind: MediaKind::Disk, name }
     }
 
+    /// A mail to an address.
+    pub const fn email(address: &'a str) -> Self {
+        Self { kind: MediaKind::Email, name: address }
+    }
+
     /// A zip file at a place.
     pub const fn file(name: &'a str) -> Self {
         Self { kind: MediaKind::Uri, name }

@@ -1,0 +1,162 @@
+//! Ordering a mail.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+use lettre::Address;
+use serde_json::json;
+use tokio::task::spawn_blocking;
+
+use super::{MailError, MailService, SEND_MAIL};
+use crate::{
+    model::RequestContext,
+    security::smime::SmimeKeys,
+    service::{
+        audit::events::Actor,
+        pickup::{Offer, Offered},
+        spool::fresh_id,
+        xdm::{Examined, ImportSettings, examine},
+    },
+    store::{NewJob, NewMail, Priority, StoreError},
+    wire::{
+        mail::Notice,
+        xdm::{Medium, MediumError},
+    },
+};
+
+/// Octets of a mail beside its package: headers, notice, signature with its certificates, CMS.
+const BESIDE_BYTES: u64 = 64 << 10;
+
+/// What is to be sent.
+#[derive(Clone, Debug)]
+pub struct MailOrder {
+    /// The package, a zip file.
+    pub package: PathBuf,
+    /// The addressee.
+    pub to: Address,
+    /// What the mail says.
+    pub notice: Notice,
+    /// Send a link in any case.
+    pub as_link: bool,
+    /// Place in the queue.
+    pub priority: Priority,
+    /// Who orders it.
+    pub actor: Actor,
+}
+
+/// A mail that was ordered. It is sent when the server runs.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    /// Its id.
+    pub id: String,
+    /// The link and code, where the mail carries a link: the code must be passed on in another way, and is not kept.
+    pub link: Option<Offered>,
+}
+
+impl MailService {
+    /// Keeps the package and orders the mail. Both are durable when this returns.
+    ///
+    /// # Errors
+    /// When the package is none, or cannot be sent in any way; nothing is ordered then.
+    pub async fn order(
+        &self,
+        ctx: &mut RequestContext,
+        order: &MailOrder,
+        rules: ImportSettings,
+    ) -> Result<Ordered, MailError> {
+        let package = order.package.clone();
+        let examined = spawn_blocking(move || look_into(&package, &rules)).await.map_err(io::Error::other)??;
+        let octets = std::fs::metadata(&order.package)?.len();
+        let sets: Vec<_> = examined.report.sets.iter().map(|set| json!([set.patient_id, set.unique_id])).collect();
+        drop(examined);
+        let link = match self.why_a_link(order, octets)? {
+            None => None,
+            Some(why) if self.settings.link.is_none() => return Err(MailError::NoWay(why)),
+            Some(_) => Some(self.offer(ctx, order).await?),
+        };
+        let id = fresh_id()?;
+        if link.is_none() {
+            let (spool, name, package) = (self.spool.clone(), id.clone(), order.package.clone());
+            let kept = spawn_blocking(move || spool.keep(&name, File::open(package)?));
+            kept.await.map_err(io::Error::other)??;
+        }
+        let mail = NewMail {
+            id: id.clone(),
+            message_id: format!("<{}@{}>", ctx.fresh_uuid().to_string().replace("urn:uuid:", ""), self.settings.domain),
+            recipient: order.to.to_string(),
+            notice: serde_json::to_string(&order.notice).map_err(io::Error::other)?,
+            sets: serde_json::Value::from(sets).to_string(),
+            octets: i64::try_from(octets).unwrap_or(i64::MAX),
+            created_by: order.actor.user_id.clone(),
+            pickup_id: link.as_ref().map(|offered| offered.id.clone()),
+            created_ms: ctx.now.as_millisecond(),
+        };
+        if let Err(error) = self.enqueue(ctx, mail, order.priority).await {
+            // Nobody knows of it.
+            let _ = self.spool.remove(&id);
+            return Err(error.into());
+        }
+        Ok(Ordered { id, link })
+    }
+
+    /// Why the package cannot go into the mail itself.
+    fn why_a_link(&self, order: &MailOrder, octets: u64) -> Result<Option<&'static str>, MailError> {
+        if order.as_link {
+            return Ok(Some("a link is asked for"));
+        }
+        let keys = SmimeKeys::load(&self.settings.smime)?;
+        let encrypts = !keys.certificates_of(order.to.as_ref())?.is_empty();
+        if !encrypts && !self.settings.allow_unsigned {
+            return Ok(Some("there is no certificate of the addressee"));
+        }
+        // Base64 with its line ends; twice where it is encrypted.
+        let once = |octets: u64| octets.saturating_add(2) / 3 * 4 / 76 * 78 + BESIDE_BYTES;
+        let mail = if encrypts { once(once(octets)) } else { once(octets) };
+        Ok((mail > self.settings.max_bytes).then_some("the package is too large for a mail"))
+    }
+
+    async fn offer(&self, ctx: &RequestContext, order: &MailOrder) -> Result<Offered, MailError> {
+        let offer = Offer {
+            sender: order.notice.sender.institution.clone(),
+            recipient: order.notice.recipient.to_string(),
+            actor: order.actor.clone(),
+        };
+        Ok(self.pickup.offer(ctx, &order.package, &offer).await?)
+    }
+
+    async fn enqueue(&self, ctx: &RequestContext, mail: NewMail, priority: Priority) -> Result<(), StoreError> {
+        let now_ms = ctx.now.as_millisecond();
+        let job = NewJob {
+            kind: SEND_MAIL,
+            destination: self.relay.host.clone(),
+            idempotency_key: Some(mail.id.clone()),
+            payload: json!({ "mail": mail.id }).to_string(),
+            priority,
+            run_at_ms: now_ms,
+            owner_org_key: ctx.caller.organisation_key(),
+        };
+        let ordered = self.store.write(move |tx| {
+            let (mail, job) = (mail.clone(), job.clone());
+            Box::pin(async move {
+                tx.insert_mail(&mail).await?;
+                tx.enqueue(&job, now_ms).await.map(drop)
+            })
+        });
+        ordered.await
+    }
+}
+
+fn look_into(package: &Path, rules: &ImportSettings) -> Result<Examined, MailError> {
+    let medium = match Medium::of_archive(File::open(package)?, &rules.limits) {
+        Ok(medium) => medium,
+        Err(MediumError::Rejected(finding)) => return Err(MailError::Package(finding.text)),
+        Err(MediumError::Io(error)) => return Err(error.into()),
+    };
+    examine(medium, rules).map_err(|report| {
+        let why = report.findings.into_iter().next().map(|finding| finding.text);
+        MailError::Package(why.unwrap_or_default())
+    })
+}
