@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use lettre::Address;
 
 pub use order::{MailOrder, Ordered};
-pub use receive::{Received, ReceivedPackage, open};
+pub use receive::{NotOpened, Received, ReceivedPackage, open};
 
 use super::spool::Spool;
 use crate::{

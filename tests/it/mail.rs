@@ -21,9 +21,14 @@ use crate::{
     pickup::{json, knoop, package},
 };
 
+/// A test that says where it cannot run.
+type Alone = fn() -> Result<Completion, Failed>;
+/// A test that has a store of its own.
+type OnStore = fn(Store);
+
 pub fn trials() -> Vec<Trial> {
     let mut all: Vec<Trial> = Vec::new();
-    let alone: [(&'static str, fn() -> Result<Completion, Failed>); 5] = [
+    let alone: [(&'static str, Alone); 5] = [
         ("r_32_26_over_starttls_a_package_goes_out_signed_and_encrypted", starttls),
         ("r_32_26_what_openssl_signed_and_encrypted_is_opened", opened),
         ("a_mail_that_is_refused_is_given_up", refused),
@@ -31,7 +36,7 @@ pub fn trials() -> Vec<Trial> {
         ("a_relay_whose_certificate_is_not_trusted_gets_nothing", untrusted),
     ];
     all.extend(alone.map(|(name, test)| trials::fallible(module_path!(), name, test)));
-    let own: [(&'static str, fn(Store)); 2] = [
+    let own: [(&'static str, OnStore); 2] = [
         ("r_32_28_and_r_32_29_a_receipt_confirms_the_mail", confirmed),
         ("r_32_31_what_is_too_large_goes_as_a_link", link),
     ];

@@ -18,8 +18,11 @@ use crate::harness::{
     trail, trials,
 };
 
+/// A test that has a store of its own.
+type OnStore = fn(Store);
+
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, fn(Store)); 7] = [
+    let own: [(&'static str, OnStore); 7] = [
         ("s_tls_31_the_right_code_opens_the_package_once", right),
         ("s_tls_31_five_wrong_codes_lock_and_a_new_code_unlocks", locked),
         ("s_tls_31_many_guesses_at_once_are_no_more_guesses", at_once),
