@@ -3,6 +3,7 @@
 mod check;
 mod import;
 mod jobs;
+mod on_the_way;
 mod pack;
 mod sheet;
 mod show;
