@@ -44,7 +44,7 @@ pub use repository::RepositoryConfig;
 pub use settings::{ConfigError, Problem};
 pub use tls::{TlsConfig, TlsMinimum, TlsProfile};
 pub use trust::{AnchorConfig, RevocationConfig, TrustConfig};
-pub use xdm::{XdmConfig, XdmDefaults, XdmWatch};
+pub use xdm::{XdmConfig, XdmDefaults, XdmReplacement, XdmWatch};
 pub use xua::{IssuerConfig, IssuersError, XuaConfig};
 
 use std::path::{Path, PathBuf};

@@ -32,7 +32,7 @@ pub(super) use self::{
 use super::{Failure, clock};
 use crate::{
     client::{Peer, RemoteRegistry},
-    config::Config,
+    config::{Config, DatabaseLocation},
     http::{self, Endpoint, Metrics, Operations, UserAssertions},
     service::{
         Access, Auditor, Registry, Repository,
@@ -114,6 +114,20 @@ impl Actors {
         let Some(repository) = &self.repository else { return Ok(None) };
         let settings = settings::import_settings(config)?;
         Ok(Some(Importer::new(repository.clone(), self.store.clone(), self.auditor.clone(), settings)))
+    }
+
+    /// Takes away documents that a process which was killed left on their way. Where the database is in the data directory,
+    /// nobody else is at work; where it is not, those that are old enough go.
+    ///
+    /// # Errors
+    /// When database or files cannot be read or written.
+    pub(super) async fn clear_temporaries(&self, config: &Config) -> Result<(), Failure> {
+        let mut times = settings::sweep_times(config);
+        if matches!(config.database.location, DatabaseLocation::Sqlite(_)) {
+            times.grace_ms = 0;
+        }
+        let swept = sweep(&self.store, &self.documents, now_ms(), times, Extent::Expired).await;
+        swept.map(|_| ()).context("what was left on its way cannot be taken away").map_err(Failure::from)
     }
 
     /// Whether the repository has no document yet.

@@ -5,6 +5,7 @@ mod import;
 mod jobs;
 mod mail;
 mod offer;
+mod on_the_way;
 mod pack;
 mod receive;
 mod sheet;

@@ -31,6 +31,16 @@ pub struct XdmConfig {
     pub contact: String,
     /// The watched folder, where there is one.
     pub watch: Option<XdmWatch>,
+    /// Whether a relationship to a document that is nowhere fails its set (R-32-58).
+    pub unresolved_fails: bool,
+    /// Whether an imported set gets a new identity, of `source_id` (R-32-56).
+    pub mints: bool,
+    /// Whether an operator may take a set in spite of wrong hashes or sizes (R-32-36).
+    pub may_override: bool,
+    /// Whether headers of documents are read (R-32-39, R-32-55, R-32-59).
+    pub look_inside: bool,
+    /// confidentialityCodes to be replaced, in the order of the names of their sections (R-32-40).
+    pub confidentiality: Vec<XdmReplacement>,
     /// Codes for metadata without them, in the order of the names of their sections (R-32-59).
     pub defaults: Vec<XdmDefaults>,
 }
@@ -74,6 +84,35 @@ pub struct XdmDefaults {
     pub language_code: Option<LanguageTag>,
 }
 
+/// `[xdm.confidentiality.NAME]`: a confidentialityCode of a sender, and that of this house.
+#[derive(Clone, Debug)]
+pub struct XdmReplacement {
+    /// SubmissionSet.sourceId that it is for.
+    pub source_id: Option<Oid>,
+    /// What the sender writes.
+    pub from: CodeValue,
+    /// What is registered.
+    pub to: Code,
+}
+
+impl XdmReplacement {
+    fn read(s: &mut Settings, section: &str) -> Option<Self> {
+        let key = |name: &str| format!("{section}.{name}");
+        let source_id = s.optional(&key("source_id"));
+        let (from, to) = (s.with(&key("from"), code_value), s.with(&key("to"), code));
+        if from.is_none() || to.is_none() {
+            s.contradiction(section, "needs from, CODE^SCHEME, and to, CODE^NAME^SCHEME");
+        }
+        Some(Self { source_id, from: from?, to: to? })
+    }
+}
+
+/// `CODE^SCHEME`.
+fn code_value(text: &str) -> Result<CodeValue, String> {
+    let (code, scheme) = text.split_once('^').ok_or("a code is CODE^SCHEME here")?;
+    CodeValue::new(code, scheme).map_err(|error| error.to_string())
+}
+
 impl XdmDefaults {
     /// The keys of the codes.
     pub const CODES: [&str; 7] = [
@@ -109,6 +148,7 @@ fn code(text: &str) -> Result<Code, String> {
 impl XdmConfig {
     pub(super) fn read(s: &mut Settings, limits: &LimitsConfig) -> Self {
         let names = s.names("xdm.defaults");
+        let replacements = s.names("xdm.confidentiality");
         let default = PackageLimits::default();
         let source_id = "2.999.1.3".parse::<Oid>().expect("an OID");
         let most = |s: &mut Settings, key, default: u64, ceiling| {
@@ -147,6 +187,14 @@ impl XdmConfig {
             source_id: s.parsed("xdm.source_id", source_id),
             contact: s.parsed("xdm.contact", String::new()),
             watch: XdmWatch::read(s),
+            unresolved_fails: s.one_of("xdm.unresolved", &[("leave_out", false), ("strict", true)], false),
+            mints: s.one_of("xdm.identity", &[("preserve", false), ("mint", true)], false),
+            look_inside: s.parsed("xdm.look_inside", true),
+            may_override: s.parsed("xdm.override", false),
+            confidentiality: replacements
+                .iter()
+                .filter_map(|name| XdmReplacement::read(s, &format!("xdm.confidentiality.{name}")))
+                .collect(),
             defaults: names.iter().map(|name| XdmDefaults::read(s, &format!("xdm.defaults.{name}"))).collect(),
         }
     }
@@ -168,6 +216,24 @@ mod tests {
             ("[xdm.defaults.a]\nclass_code = \"N\"\n", "a code is CODE^NAME^SCHEME"),
             ("[xdm.defaults.a]\nclass = \"N^n^2.999\"\n", "unknown key"),
             ("[xdm]\npatient_domains = [\"x\"]\n", "'x': "),
+        ] {
+            let error = Config::from_text("x", wrong).expect_err("must be refused").to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn r_32_40_r_32_56_what_a_house_decides() {
+        let text = "[xdm]\nidentity = \"mint\"\nsource_id = \"2.999.1.3\"\nunresolved = \"strict\"\noverride = true\n\
+            [xdm.confidentiality.a]\nfrom = \"VIP^2.999.5\"\nto = \"R^restricted^2.16.840.1.113883.5.25\"\n";
+        let config = Config::from_text("x", text).expect("in order");
+        let [rule] = config.xdm.confidentiality.as_slice() else { panic!("one rule") };
+        assert_eq!((rule.from.code(), rule.to.value.code()), ("VIP", "R"));
+        assert!(config.xdm.unresolved_fails && config.xdm.may_override && config.xdm.mints);
+        for (wrong, problem) in [
+            ("[xdm]\nidentity = \"fresh\"\n", "xdm.identity"),
+            ("[xdm.confidentiality.a]\nfrom = \"VIP^2.999.5\"\n", "needs from"),
+            ("[xdm.confidentiality.a]\nfrom = \"VIP\"\nto = \"R^r^2.999\"\n", "CODE^SCHEME"),
         ] {
             let error = Config::from_text("x", wrong).expect_err("must be refused").to_string();
             assert!(error.contains(problem), "{error}");

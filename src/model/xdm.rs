@@ -8,10 +8,12 @@
 mod code;
 mod limits;
 mod package;
+mod tally;
 
 pub use code::{PackageCode, XdmCode};
 pub use limits::{PackageLimits, PackageTolerances};
 pub use package::{Delivery, Direction, PackageId, PackageIdError, PackageState};
+pub use tally::PackageTally;
 
 use serde::Serialize;
 
@@ -205,21 +207,9 @@ impl PackageReport {
 
     /// Sets the outcome from findings and sets.
     pub fn settle(&mut self) {
-        let is = |state: SetState| move |set: &SetReport| set.state == state;
-        let good = |set: &SetReport| {
-            matches!(set.state, SetState::Ready | SetState::Imported | SetState::AlreadyPresent | SetState::Skipped)
-        };
-        self.outcome = if self.findings.iter().any(|finding| finding.weight == Weight::Error) {
-            PackageOutcome::Rejected
-        } else if !self.sets.is_empty() && self.sets.iter().all(is(SetState::AlreadyPresent)) {
-            PackageOutcome::AlreadyPresent
-        } else if self.sets.iter().all(good) && self.sets.iter().any(|set| set.state != SetState::Skipped) {
-            PackageOutcome::All
-        } else if self.sets.iter().any(|set| good(set) && set.state != SetState::Skipped) {
-            PackageOutcome::Some
-        } else {
-            PackageOutcome::None
-        };
+        let mut tally = PackageTally::default();
+        self.sets.iter().for_each(|set| tally.add(set));
+        self.outcome = tally.outcome(&self.findings);
     }
 
     /// Every finding, of the package and of its sets.

@@ -9,5 +9,6 @@ mod import;
 pub mod jobs;
 
 pub use import::{
-    Choice, CodeDefaults, Examined, ImportError, ImportSettings, Importer, MediaOrigin, Progress, examine, verify,
+    Choice, CodeDefaults, CodeReplacement, Examined, Follower, Identity, ImportError, ImportSettings, Importer,
+    MediaOrigin, Progress, Unresolved, check, examine, verify,
 };

@@ -1,6 +1,10 @@
-//! HL7 CDA R2, as far as a privacy consent document says who acknowledged what: the header, never the body.
+//! HL7 CDA R2, the header and never the body: who the patient is, codes, and who acknowledged what in a privacy consent.
 //!
 //! Source: HL7 CDA R2, ITI TF-3 §5.1.2 (S-CON-30, S-CON-31).
+
+mod header;
+
+pub use header::{CdaCode, CdaHeader, read_header};
 
 use super::guard::{Event, XmlError, XmlLimits, XmlReader, decode_charset};
 

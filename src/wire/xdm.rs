@@ -10,6 +10,7 @@
 mod archive;
 pub mod dicom_header;
 pub mod dicom_patient;
+pub mod dicom_subject;
 pub mod dicomdir;
 pub mod index_page;
 mod medium;

@@ -42,7 +42,10 @@ mod soap_switches;
 mod tls;
 mod xdm_import;
 mod xdm_jobs;
+mod xdm_killed;
 mod xdm_pack;
+mod xdm_policies;
+mod xdm_round_trip;
 
 use std::process::ExitCode;
 
@@ -92,7 +95,10 @@ fn main() -> ExitCode {
         pickup::trials(),
         xdm_import::trials(),
         xdm_jobs::trials(),
+        xdm_killed::trials(),
+        xdm_policies::trials(),
         xdm_pack::trials(),
+        xdm_round_trip::trials(),
     ]
     .into_iter()
     .flatten()

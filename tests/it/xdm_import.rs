@@ -17,7 +17,7 @@ use crate::harness::{
         names::{DE_UNIQUE_ID, RPLC, SS_UNIQUE_ID},
     },
     scratch,
-    servers::{Prepared, Store, until},
+    servers::{Prepared, Store},
     trials,
 };
 
@@ -28,7 +28,7 @@ pub fn trials() -> Vec<Trial> {
     for (name, maker) in MAKERS {
         all.push(trials::fallible(module_path!(), name, maker));
     }
-    let own: [(&'static str, OnStore); 9] = [
+    let own: [(&'static str, OnStore); 8] = [
         ("what_is_imported_is_found_and_retrieved", found_and_retrieved),
         ("r_32_56_imported_twice_is_already_present", twice),
         ("r_32_57_an_entry_uuid_in_use_gets_another", minted),
@@ -37,7 +37,6 @@ pub fn trials() -> Vec<Trial> {
         ("r_32_58_a_replacement_needs_the_right_to_it", replacement),
         ("r_32_41_the_audit_tells_of_media", audited),
         ("a_dry_run_keeps_nothing", dry_run),
-        ("kill_9_leaves_nothing_of_a_set", killed),
     ];
     all.extend(own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)));
     all
@@ -116,7 +115,7 @@ fn report(status: i32, prepared: &Prepared, arguments: &[&str]) -> Value {
 }
 
 #[track_caller]
-fn import(status: i32, prepared: &Prepared, package: &Path, more: &[&str]) -> Value {
+pub fn import(status: i32, prepared: &Prepared, package: &Path, more: &[&str]) -> Value {
     let (package, data) = (package.display().to_string(), prepared.data.display().to_string());
     report(status, prepared, &[&["import", &package, "--data", &data], more].concat())
 }
@@ -130,7 +129,7 @@ pub fn codes(report: &Value) -> Vec<String> {
     [of(&report["findings"]), sets.flat_map(|set| of(&set["findings"])).collect()].concat()
 }
 
-fn prepared(store: Store) -> Prepared {
+pub fn prepared(store: Store) -> Prepared {
     TestServer::prepare(store).expect("a place for a server")
 }
 
@@ -139,7 +138,7 @@ pub fn entries(server: &TestServer, patient: &str) -> Vec<Found> {
 }
 
 /// Files of documents that are kept or on their way.
-fn kept(prepared: &Prepared) -> usize {
+pub fn kept(prepared: &Prepared) -> usize {
     scratch::files_below(&prepared.data.join("documents")).len()
 }
 
@@ -394,40 +393,6 @@ fn dry_run(store: Store) {
     assert_eq!(codes(&import(1, &prepared, &package, &["--dry-run"])), ["XdmHashMismatch"]);
     let server = prepared.start().expect("it starts");
     assert!(entries(&server, &patient).is_empty());
-}
-
-/// Killed while the document is on its way: nothing of the set is known, and a second try takes all of it.
-fn killed(store: Store) {
-    let prepared = prepared(store);
-    let patient = sample::patient();
-    // Octets that cannot be packed: what could would be taken for a bomb.
-    let mut state = 1_u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 32) as u32
-    };
-    let octets: Vec<u8> = (0..6_000_000).flat_map(|_| next().to_le_bytes()).collect();
-    let large = document(&patient, "A.BIN", &octets).set("mimeType", "application/octet-stream");
-    let package = zipped(&tree(&[(&set_of(&patient, &[&large]), &[("A.BIN", &octets)])]));
-    let (name, data) = (package.display().to_string(), prepared.data.display().to_string());
-    let mut command = prepared.command(&["xdm", "import", &name, "--data", &data]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    until(|| kept(&prepared) > 0 || child_ended(child.id()));
-    let _ = child.kill();
-    let _ = child.wait();
-    let again = import(0, &prepared, &package, &[]);
-    let state = again["sets"][0]["state"].as_str().expect("a state");
-    assert!(["imported", "already_present"].contains(&state), "{again}");
-    let server = prepared.start().expect("it starts");
-    assert_eq!(entries(&server, &patient).len(), 1);
-    let deep = server.prepared.command(&["doctor", "--deep", "--data", &data]).output().expect("it runs");
-    assert!(deep.status.success(), "{}", String::from_utf8_lossy(&deep.stdout));
-}
-
-/// Whether a process is gone or waits to be taken away.
-fn child_ended(pid: u32) -> bool {
-    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    state.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
 }
 
 fn check_names_every_fault_and_keeps_nothing() {

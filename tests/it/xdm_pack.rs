@@ -1,8 +1,9 @@
 //! `knoop xdm pack`: what it makes is opened by everybody, and is what it says it is.
 
-mod dicom;
+pub mod dicom;
 mod foreign;
 pub mod package;
+mod refused;
 mod sources;
 
 use std::{fs, path::PathBuf, process::Command};
@@ -45,6 +46,7 @@ pub fn trials() -> Vec<Trial> {
     ]);
     all.extend(dicom::trials());
     all.extend(foreign::trials());
+    all.extend(refused::trials());
     all.extend(sources::trials());
     all.push(trials::fallible(module_path!(), "packages_are_opened_by_everybody", opened_by_everybody));
     all.push(trials::fallible(module_path!(), "r_32_12_metadata_are_valid", valid));
@@ -53,7 +55,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Provides documents of these media types with these octets, each submission with one of them.
-fn provide(server: &TestServer, patient: &str, documents: &[(&str, &[u8])]) -> Vec<Object> {
+pub fn provide(server: &TestServer, patient: &str, documents: &[(&str, &[u8])]) -> Vec<Object> {
     let objects: Vec<Object> =
         documents.iter().map(|(kind, _)| sample::provided(patient).set("mimeType", kind)).collect();
     let ids: Vec<String> = objects.iter().map(Object::id).collect();
@@ -227,9 +229,18 @@ fn r_32_50_deprecated_documents_on_request_only(server: &TestServer) {
     let set = Opened::zip(&out).set("SUBSET01");
     assert_eq!(set.entries().len(), 1);
     assert_eq!(set.associations(names::RPLC).len(), 0);
-    let (out, _) = pack(server, &["--patient", &patient, "--deprecated"]);
-    let set = Opened::zip(&out).set("SUBSET01");
-    assert_eq!((set.entries().len(), set.associations(names::RPLC).len()), (2, 1));
+    // A submission cannot replace what it brings along: what was replaced is in a set before.
+    for more in [&[][..], &["--as-submitted"]] {
+        let (out, told) = pack(server, &[&["--patient", &patient, "--deprecated", "--json"], more].concat());
+        let package = Opened::zip(&out);
+        let [former, latter] = ["SUBSET01", "SUBSET02"].map(|directory| package.set(directory));
+        former.entry(&first.unique_id());
+        latter.entry(&second.unique_id());
+        let replacements = [former.associations(names::RPLC), latter.associations(names::RPLC)];
+        assert_eq!((replacements[0].len(), replacements[1].len()), (0, 1));
+        assert_eq!(replacements[1][0].attribute("targetObject"), old);
+        assert_eq!(list(&told["warnings"]).len(), 0, "{told}");
+    }
 }
 
 fn r_32_41_each_set_is_in_the_audit_trail(server: &TestServer) {

@@ -21,17 +21,25 @@ pub(in crate::cli) struct Offline {
 }
 
 impl Offline {
+    /// Whether there is a database to open; one of PostgreSQL is taken to be there.
+    pub(in crate::cli) fn is_there(config: &Config) -> bool {
+        match &config.database.location {
+            DatabaseLocation::Sqlite(path) => config.sqlite_path(path).exists(),
+            DatabaseLocation::Postgres(_) => true,
+        }
+    }
+
     /// Opens what is there; nothing is made or brought to another version.
     ///
     /// # Errors
     /// With a sentence for the operator.
     pub(in crate::cli) async fn open(config: &Config) -> Result<Self, Failure> {
-        if let DatabaseLocation::Sqlite(path) = &config.database.location {
+        if let DatabaseLocation::Sqlite(path) = &config.database.location
+            && !Self::is_there(config)
+        {
             let path = config.sqlite_path(path);
-            if !path.exists() {
-                let text = format!("there is no database {}; name its directory with --data DIR", path.display());
-                return Err(Failure::wrong_use(text));
-            }
+            let text = format!("there is no database {}; name its directory with --data DIR", path.display());
+            return Err(Failure::wrong_use(text));
         }
         let tls = Tls::load(config)?;
         let store = open_store(config).await?;

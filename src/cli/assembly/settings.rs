@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::{
     cli::{Failure, clock},
     client::{ConsentService, PeerSettings},
-    config::{Config, Patients, XdmDefaults},
+    config::{Config, Patients, XdmDefaults, XdmReplacement},
     http::{GateSettings, HttpSettings, TlsLimits},
     security::{
         access::{Policy, RemoteAnswer},
@@ -16,7 +16,7 @@ use crate::{
     service::{
         AccessSettings, AuditSettings, RegistrySettings, RepositorySettings,
         access::ConsentQuestion,
-        xdm::{CodeDefaults, ImportSettings},
+        xdm::{CodeDefaults, CodeReplacement, Identity, ImportSettings, Unresolved},
     },
     store::{UnknownPatients, documents::SweepTimes},
     validate::{QueryRules, Rules},
@@ -82,8 +82,18 @@ pub(in crate::cli) fn import_settings(config: &Config) -> Result<ImportSettings,
         patient_domains: xdm.patient_domains.clone(),
         known_patients_only: config.registry.patients == Patients::Known,
         replace: xdm.replace,
+        unresolved: if xdm.unresolved_fails { Unresolved::Refused } else { Unresolved::LeftOut },
+        identity: if xdm.mints { Identity::Minted(xdm.source_id.clone()) } else { Identity::Preserved },
+        look_inside: xdm.look_inside,
+        may_override: xdm.may_override,
+        confidentiality: xdm.confidentiality.iter().map(code_replacement).collect(),
         defaults: xdm.defaults.iter().map(code_defaults).collect(),
     })
+}
+
+fn code_replacement(config: &XdmReplacement) -> CodeReplacement {
+    let XdmReplacement { source_id, from, to } = config.clone();
+    CodeReplacement { source_id, from, to }
 }
 
 fn code_defaults(config: &XdmDefaults) -> CodeDefaults {

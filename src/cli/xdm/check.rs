@@ -1,13 +1,20 @@
 //! `knoop xdm check`.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use clap::Args;
 
-use super::{open, show};
+use super::{
+    open,
+    show::{Printer, status_of},
+};
 use crate::{
     cli::{ConfigArgs, Failure, assembly::import_settings, progress::Progress},
-    service::xdm::{examine, verify},
+    model::xdm::SetReport,
+    service::xdm::{Follower, check},
     wire::xdm::Medium,
 };
 
@@ -29,22 +36,27 @@ pub(in crate::cli) struct CheckArgs {
 pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let config = args.config.load()?;
     let settings = import_settings(&config)?;
+    let mut printed = Printed(Printer::of_output(args.json));
     let report = match open(&args.package, &settings.limits)? {
         Err(report) => report,
         Ok(medium) => {
-            let total = octets(&medium);
-            match examine(medium, &settings) {
-                Err(report) => report,
-                Ok(mut examined) => {
-                    let progress = Progress::new("checked", total);
-                    verify(&mut examined, &*progress.watcher());
-                    examined.report
-                }
-            }
+            let progress = Progress::new("checked", octets(&medium));
+            check(medium, &settings, &*progress.watcher(), &mut printed)?
         }
     };
-    show::print(&report, args.json)?;
-    show::status(&report)
+    let Printed(printer) = printed;
+    let tally = printer.tally();
+    printer.finish(&report)?;
+    status_of(&report, tally)
+}
+
+/// Each set is printed as it is known.
+struct Printed<W: Write>(Printer<W>);
+
+impl<W: Write> Follower for Printed<W> {
+    fn set(&mut self, set: &SetReport) -> io::Result<()> {
+        self.0.set(set)
+    }
 }
 
 /// Octets of all files, for the progress.

@@ -51,6 +51,9 @@ pub(in crate::cli) struct ImportArgs {
     /// Somebody looked at what is held for that, such as an empty document: take it
     #[arg(long)]
     looked_at: bool,
+    /// Take this set in spite of wrong hashes or sizes, if the configuration allows it; may be given several times
+    #[arg(long = "override", value_name = "SET")]
+    overridden: Vec<usize>,
     /// Do everything but keep nothing
     #[arg(long)]
     dry_run: bool,
@@ -78,8 +81,13 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
 }
 
 async fn import(args: &ImportArgs, config: &Config) -> Result<PackageReport, Failure> {
-    let limits = import_settings(config)?.limits;
+    let settings = import_settings(config)?;
+    if !args.overridden.is_empty() && !settings.may_override {
+        return Err(Failure::wrong_use("--override needs xdm.override = true in the configuration"));
+    }
+    let limits = settings.limits;
     let actors = Actors::open(config, Tls::load(config)?, true).await?;
+    actors.clear_temporaries(config).await?;
     let importer = actors.importer(config)?;
     let importer = importer.ok_or_else(|| Failure::wrong_use("roles.repository is off: nothing could be kept"))?;
     // The name of the file may be that of a patient.
@@ -90,6 +98,7 @@ async fn import(args: &ImportArgs, config: &Config) -> Result<PackageReport, Fai
         patient: args.patient.clone(),
         patients: args.patient_of.iter().cloned().collect::<BTreeMap<_, _>>(),
         looked_at: args.looked_at,
+        overridden: args.overridden.iter().copied().collect(),
         dry_run: args.dry_run,
     };
     let mut ctx = clock::context();

@@ -11,7 +11,7 @@ use http::Uri;
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use super::sheet;
+use super::{on_the_way::OnTheWay, sheet};
 use crate::{
     cli::{
         DataArgs, Failure, PeerArgs,
@@ -192,30 +192,41 @@ pub(super) fn run(args: PackArgs) -> Result<(), Failure> {
 
 async fn pack(args: PackArgs, request: ExportRequest) -> Result<(), Failure> {
     let config = args.data.load()?;
-    let actor = Some(audit::operator());
-    let made = match (&args.origin.from, &args.selection.files, &args.origin.metadata) {
-        (Some(url), _, _) => {
+    let is_here = args.origin.from.is_none() && args.selection.files.is_none();
+    // Documents of others are told of too, where there is a trail to tell.
+    let offline = match is_here || Offline::is_there(&config) {
+        true => Some(Offline::open(&config).await?),
+        false => {
+            eprintln!("warning: there is no data directory: this export is in no audit trail (see --data)");
+            None
+        }
+    };
+    let record =
+        |offline: &Offline| Record { auditor: offline.auditor.clone(), actor: Some(audit::operator()), name: None };
+    let record = offline.as_ref().map(record);
+    let made = match (&args.origin.from, &args.selection.files, &args.origin.metadata, &offline) {
+        (Some(url), _, _, _) => {
             let registry = peer::peer(url, &args.peer)?;
             let repository = peer::peer(args.origin.repository.as_ref().unwrap_or(url), &args.peer)?;
-            let folder = tempfile::Builder::new().prefix("knoop-").tempdir().context("a directory cannot be made")?;
+            let folder = OnTheWay::new().context("a directory for documents on their way cannot be made")?;
             let origin = Origin::Peers(Peers { registry, repository, folder: folder.path().to_owned() });
-            export(&mut clock::context(), &origin, &request, None).await
+            export(&mut clock::context(), &origin, &request, record.as_ref()).await
         }
-        (None, Some(files), Some(metadata)) => {
+        (None, Some(files), Some(metadata), _) => {
             let documents = sheet::read(&mut clock::context(), files, metadata).await?;
-            export(&mut clock::context(), &Origin::Files(Files { documents }), &request, None).await
+            export(&mut clock::context(), &Origin::Files(Files { documents }), &request, record.as_ref()).await
         }
-        _ => {
-            let offline = Offline::open(&config).await?;
+        (.., Some(offline)) => {
             let mut ctx = offline.context(args.origin.node.as_deref()).await?;
             let (registry, repository) = (offline.registry.clone(), offline.repository.clone());
             let origin = Origin::Here(Here { registry, repository, written: query_element });
-            let record = Record { auditor: offline.auditor.clone(), actor, name: None };
-            let made = export(&mut ctx, &origin, &request, Some(&record)).await;
-            offline.close(&config).await?;
-            made
+            export(&mut ctx, &origin, &request, record.as_ref()).await
         }
+        (.., None) => return Err(Failure::wrong_use("--files needs --metadata")),
     };
+    if let Some(offline) = offline {
+        offline.close(&config).await?;
+    }
     report(&args, &made.map_err(failure)?);
     Ok(())
 }

@@ -2,23 +2,23 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write,
+    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use clap::Args;
 
-use super::{check::octets, open, show};
+use super::{
+    check::octets,
+    open,
+    show::{Form, Printer, status_of},
+};
 use crate::{
     cli::{ConfigArgs, Failure, assembly::import_settings, progress::Progress},
-    model::xdm::PackageReport,
-    service::xdm::{Examined, examine, verify},
-    wire::xdm::{Content, Found},
+    model::xdm::{DocumentReport, SetReport},
+    service::xdm::{Follower, check},
 };
-
-/// Octets that are copied at a time.
-const BLOCK_BYTES: usize = 256 << 10;
 
 /// What `xdm unpack` may be told.
 #[derive(Debug, Args)]
@@ -48,60 +48,74 @@ pub(super) fn run(args: &UnpackArgs) -> Result<(), Failure> {
     if fs::read_dir(&args.to).is_ok_and(|mut names| names.next().is_some()) {
         return Err(Failure::wrong_use(format!("{} is not empty", place())));
     }
-    let report = match open(&args.package, &settings.limits)? {
+    let opened = open(&args.package, &settings.limits)?;
+    let mut unpacking =
+        Unpacking { to: args.to.clone(), printer: Printer::of_output(args.json), list: None, file: None };
+    let report = match opened {
         Err(report) => report,
         Ok(medium) => {
-            let total = octets(&medium).saturating_mul(2);
-            match examine(medium, &settings) {
-                Err(report) => report,
-                Ok(mut examined) => {
-                    let progress = Progress::new("unpacked", total);
-                    verify(&mut examined, &*progress.watcher());
-                    fs::create_dir_all(&args.to).with_context(place)?;
-                    write_all(&examined, &args.to, &*progress.watcher()).with_context(place)?;
-                    write_report(&examined.report, &args.to).with_context(place)?;
-                    examined.report
-                }
-            }
+            let progress = Progress::new("unpacked", octets(&medium));
+            check(medium, &settings, &*progress.watcher(), &mut unpacking).with_context(place)?
         }
     };
-    show::print(&report, args.json)?;
-    show::status(&report)
+    let Unpacking { printer, list, .. } = unpacking;
+    if let Some(list) = list {
+        list.finish(&report)?;
+    }
+    let tally = printer.tally();
+    printer.finish(&report)?;
+    status_of(&report, tally)
 }
 
-/// Writes the documents that are what they should be.
-fn write_all(examined: &Examined, to: &Path, progress: &dyn Fn(u64)) -> Result<(), anyhow::Error> {
-    for set in &examined.report.sets {
-        let folder = to.join(format!("{:03}", set.ordinal));
-        for (number, document) in (1..).zip(&set.documents) {
-            let found = examined.medium.table().find(&document.file);
-            let (Found::Exact(id), None | Some(true)) = (found, document.verified) else { continue };
-            if document.size_bytes.is_none() {
-                continue;
+/// Documents on their way into a directory.
+struct Unpacking<W: Write> {
+    to: PathBuf,
+    printer: Printer<W>,
+    /// report.json.
+    list: Option<Printer<BufWriter<File>>>,
+    file: Option<(PathBuf, File)>,
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+impl<W: Write> Follower for Unpacking<W> {
+    fn begin(&mut self, set: usize, number: usize, document: &DocumentReport) -> io::Result<()> {
+        let folder = self.to.join(format!("{set:03}"));
+        fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{number:05}.{}", extension(&document.mime_type)));
+        self.file = Some((path.clone(), create(&path)?));
+        Ok(())
+    }
+
+    fn octets(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), |(_, file)| file.write_all(octets))
+    }
+
+    /// Documents that are not what they should be do not stay.
+    fn end(&mut self, is_sound: bool) -> io::Result<()> {
+        match self.file.take() {
+            Some((path, _)) if !is_sound => {
+                fs::remove_file(&path)?;
+                // A directory with others in it stays.
+                let _ = path.parent().map(fs::remove_dir);
+                Ok(())
             }
-            fs::create_dir_all(&folder)?;
-            let name = format!("{number:05}.{}", extension(&document.mime_type));
-            let mut file = OpenOptions::new().write(true).create_new(true).open(folder.join(name))?;
-            copy(&mut examined.medium.open(id)?, &mut file, progress)?;
+            _ => Ok(()),
         }
     }
-    Ok(())
-}
 
-fn copy(content: &mut Content, file: &mut File, progress: &dyn Fn(u64)) -> Result<(), anyhow::Error> {
-    let mut block = vec![0; BLOCK_BYTES];
-    loop {
-        let read = content.read(&mut block)?;
-        let Some(octets) = block.get(..read).filter(|octets| !octets.is_empty()) else { return Ok(()) };
-        file.write_all(octets)?;
-        progress(read as u64);
+    fn set(&mut self, set: &SetReport) -> io::Result<()> {
+        if self.list.is_none() {
+            fs::create_dir_all(&self.to)?;
+            self.list = Some(Printer::new(BufWriter::new(create(&self.to.join("report.json"))?), Form::Json));
+        }
+        if let Some(list) = &mut self.list {
+            list.set(set)?;
+        }
+        self.printer.set(set)
     }
-}
-
-fn write_report(report: &PackageReport, to: &Path) -> Result<(), anyhow::Error> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(to.join("report.json"))?;
-    serde_json::to_writer_pretty(&mut file, report)?;
-    Ok(file.write_all(b"\n")?)
 }
 
 /// Extension by mimeType. Source: spec xdm §3.

@@ -9,6 +9,7 @@
 mod draft;
 mod error;
 mod gather;
+mod generations;
 mod metadata;
 mod origin;
 mod package;

@@ -7,9 +7,13 @@
 //!
 //! Source: ITI TF-2 §3.32.4.1.4; spec xdm §7, §11, §12.1.
 
+mod check;
 mod commit;
 mod documents;
 mod examine;
+mod gathered;
+mod house;
+mod inside;
 mod patient;
 mod prepare;
 mod settings;
@@ -18,7 +22,8 @@ mod submission;
 mod tests;
 mod verify;
 
+pub use check::check;
 pub use commit::{Choice, ImportError, Importer, MediaOrigin};
 pub use examine::{Examined, examine};
-pub use settings::{CodeDefaults, ImportSettings};
-pub use verify::{Progress, verify};
+pub use settings::{CodeDefaults, CodeReplacement, Identity, ImportSettings, Unresolved};
+pub use verify::{Follower, Progress, verify};

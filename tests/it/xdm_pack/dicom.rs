@@ -82,7 +82,7 @@ fn r_32_44_a_dicom_document_lies_under_dicom() {
 }
 
 /// The samples that lie beside the repository.
-fn samples() -> Option<PathBuf> {
+pub fn samples() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("shared/samples/imaging");
     path.exists().then_some(path)
 }

@@ -6,8 +6,8 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::{
-    KINDS,
-    package::{Opened, here},
+    KINDS, list,
+    package::{Opened, audited, here},
     provide,
 };
 use crate::harness::{TestServer, on_every_store, plain, sample};
@@ -16,7 +16,8 @@ use crate::harness::{TestServer, on_every_store, plain, sample};
 const BSN: &str = "999900006^^^&2.16.840.1.113883.2.4.6.3&ISO";
 
 pub fn trials() -> Vec<Trial> {
-    let mut all: Vec<Trial> = on_every_store![documents_of_a_peer].collect();
+    let mut all: Vec<Trial> =
+        on_every_store![documents_of_a_peer, r_32_41_documents_of_others_are_in_the_audit_trail].collect();
     all.extend(plain![documents_of_a_folder, a_folder_that_is_wrong_is_told]);
     all
 }
@@ -27,7 +28,8 @@ fn documents_of_a_peer(server: &TestServer) {
     let (folder, url) = (here(), format!("http://{}/xds", server.address));
     let out = folder.join("P.ZIP");
     let name = out.display().to_string();
-    let arguments = ["xdm", "pack", &name, "--from", &url, "--patient", &patient];
+    let data = server.prepared.data.display().to_string();
+    let arguments = ["xdm", "pack", &name, "--from", &url, "--patient", &patient, "--data", &data];
     let made = server.prepared.command(&arguments).current_dir(&folder).output().expect("it runs");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let package = Opened::zip(&out);
@@ -41,8 +43,35 @@ fn documents_of_a_peer(server: &TestServer) {
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1);
 }
 
+/// Whoever's documents they are: who makes the package tells of it.
+fn r_32_41_documents_of_others_are_in_the_audit_trail(server: &TestServer) {
+    let patient = sample::patient();
+    provide(server, &patient, &KINDS[..1]);
+    let (folder, url) = (here(), format!("http://{}/xds", server.address));
+    fs::create_dir(folder.join("scans")).and_then(|()| fs::write(folder.join("scans/a.txt"), "x")).expect("written");
+    fs::write(folder.join("all.toml"), format!("[all]\npatient = \"{patient}\"\ntype = \"18748-4\"\n"))
+        .expect("written");
+    let data = server.prepared.data.display().to_string();
+    for (out, arguments) in
+        [("a.zip", ["--from", &url, "--patient", &patient]), ("b.zip", ["--files", "scans", "--metadata", "all.toml"])]
+    {
+        let arguments = [&["xdm", "pack", out, "--json", "--data", &data], &arguments[..]].concat();
+        let made = server.prepared.command(&arguments).current_dir(&folder).output().expect("it runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let told: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+        let set = told["submissionSets"][0]["uniqueId"].as_str().expect("a set");
+        let of_set = |event: &Value| list(&event["objects"]).iter().any(|object| object["id"] == set);
+        let events = audited(server, &patient);
+        let event = events.iter().find(|event| of_set(event)).expect("the export is told");
+        assert_eq!((&event["event_id"]["code"], &event["outcome"]), (&"110106".into(), &"Success".into()));
+    }
+    let nowhere = knoop(&folder, &["xdm", "pack", "c.zip", "--files", "scans", "--metadata", "all.toml"]);
+    let told = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert!(nowhere.status.success() && told.contains("in no audit trail"), "{told}");
+}
+
 /// Any program that takes no server.
-fn knoop(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+pub fn knoop(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
     std::process::Command::new(env!("CARGO_BIN_EXE_knoop"))
         .args(arguments)
         .current_dir(folder)

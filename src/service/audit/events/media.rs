@@ -38,6 +38,8 @@ pub struct MediaImport<'a> {
     pub kind: MediaKind,
     /// Who imports it, where that is a person at the command line.
     pub operator: Option<&'a Actor>,
+    /// Whether a person took the set in spite of a wrong hash or size (R-32-36).
+    pub overridden: bool,
 }
 
 /// Row 27: ITI-32, Portable Media Importer, of one submission set, or of a package that was refused as a whole.
@@ -60,7 +62,11 @@ pub fn media_imported(
     event.participants.extend(media.operator.map(Actor::participant));
     event.participants.extend(parties.persons());
     event.objects.extend(submitted.patient.map(patient));
-    let set = submitted.submission_set.map(|id| AuditObject { role: Some(20), ..object(id, 2, v::ITI_32) });
+    let details = match media.overridden {
+        true => vec![("knoop:XdmHashMismatch".into(), "taken in spite of a wrong hash or size".to_owned())],
+        false => Vec::new(),
+    };
+    let set = submitted.submission_set.map(|id| AuditObject { role: Some(20), details, ..object(id, 2, v::ITI_32) });
     event.objects.extend(set);
     event
 }

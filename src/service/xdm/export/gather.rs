@@ -2,22 +2,23 @@
 //!
 //! Source: ITI TF-2 §3.18.4.1.2.3.7 (the queries), R-32-17, R-32-48 to R-32-50.
 
-use std::collections::{HashMap, HashSet};
+pub(super) mod objects;
+mod relations;
+
+use std::collections::HashMap;
+
+use objects::{What, is_text, original_sets, patient_of, uuid_of, what_is};
 
 use super::{
-    Detail, ExportError, ExportRequest, Origin, Selection, Sets,
+    ExportError, ExportRequest, Origin, Selection, Sets,
     draft::{Draft, Plan, Wanted, media_type},
-    metadata::{mark, off_line, slot},
+    generations::Generations,
     submission_set::{distinct_times, new_set},
     without_bsn::Pseudonyms,
 };
 use crate::{
     client::Query,
-    model::{
-        AssociationType, AvailabilityStatus, EntryUuid, RequestContext,
-        rim::{RegistryObject, RimKind},
-        vocabulary as v,
-    },
+    model::{AvailabilityStatus, EntryUuid, RequestContext, rim::RegistryObject, vocabulary as v},
     wire::xdm::{
         index_page::IndexPage,
         names::{DICOM_MEDIA_TYPE, bare_media_type},
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// Objects that are asked for at a time: far below what a registry answers at once.
-const BATCH: usize = 50;
+pub(super) const BATCH: usize = 50;
 
 /// Plans a package.
 pub(super) async fn plan(
@@ -41,6 +42,7 @@ pub(super) async fn plan(
         places: HashMap::new(),
         on_demand: 0,
         deprecated: 0,
+        generations: Generations::default(),
         pseudonyms: request.without_bsn.as_ref().map(Pseudonyms::new),
     };
     if let Origin::Files(files) = origin {
@@ -63,6 +65,7 @@ struct Planner<'a> {
     places: HashMap<EntryUuid, usize>,
     on_demand: usize,
     deprecated: usize,
+    generations: Generations,
     pseudonyms: Option<Pseudonyms<'a>>,
 }
 
@@ -80,7 +83,7 @@ fn get_documents(uuids: &[String]) -> Query {
 
 impl Planner<'_> {
     async fn registered(&mut self, ctx: &mut RequestContext, origin: &Origin) -> Result<(), ExportError> {
-        let ids = match &self.request.selection {
+        let mut ids = match &self.request.selection {
             Selection::Patient(patient) => {
                 let status: &[AvailabilityStatus] = match self.request.with_deprecated {
                     false => &[AvailabilityStatus::Approved],
@@ -93,8 +96,12 @@ impl Planner<'_> {
             Selection::Documents(ids) => {
                 let (uuids, unique): (Vec<String>, Vec<String>) =
                     ids.iter().cloned().partition(|id| id.parse::<EntryUuid>().is_ok());
-                self.fetch(ctx, origin, &unique, Query::get_documents).await?;
-                uuids
+                if self.request.with_deprecated {
+                    [uuids, self.uuids(ctx, origin, &unique).await?].concat()
+                } else {
+                    self.fetch(ctx, origin, &unique, Query::get_documents).await?;
+                    uuids
+                }
             }
             Selection::SubmissionSet(id) => {
                 let names = ["$XDSSubmissionSetEntryUUID", "$XDSSubmissionSetUniqueId"];
@@ -107,8 +114,34 @@ impl Planner<'_> {
             }
             Selection::Everything => Vec::new(),
         };
+        if self.request.with_deprecated {
+            self.generations = Generations::among(ctx, origin, &ids).await?;
+            self.generations.former_first(&mut ids);
+        }
         self.fetch(ctx, origin, &ids, get_documents).await?;
         self.relations(ctx, origin, &ids).await
+    }
+
+    /// entryUUIDs of documents.
+    async fn uuids(
+        &self,
+        ctx: &mut RequestContext,
+        origin: &Origin,
+        unique: &[String],
+    ) -> Result<Vec<String>, ExportError> {
+        let mut uuids = Vec::new();
+        for batch in unique.chunks(BATCH) {
+            match origin.ids(ctx, &Query::get_documents(batch).object_refs().build()).await {
+                Ok(found) => uuids.extend(found),
+                Err(error) if batch.len() > 1 && error.is_about_several_patients() => {
+                    for id in batch.chunks(1) {
+                        uuids.extend(origin.ids(ctx, &Query::get_documents(id).object_refs().build()).await?);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(uuids)
     }
 
     /// Adds the documents with these ids; one by one where a registry answers with one patient at a time (R-18-22).
@@ -154,15 +187,16 @@ impl Planner<'_> {
 
     /// Entries of stable documents, each once, deprecated ones only on request.
     fn is_wanted(&mut self, object: &RegistryObject) -> bool {
-        if !matches!(object.kind, RimKind::ExtrinsicObject { .. }) {
+        if uuid_of(object).is_some_and(|uuid| self.places.contains_key(&uuid)) {
             return false;
         }
-        let known = uuid_of(object).is_some_and(|uuid| self.places.contains_key(&uuid));
-        let is_on_demand = object.object_type.as_deref() == Some(v::OBJECT_TYPE_ON_DEMAND);
-        let is_deprecated = object.status.as_deref() == Some(v::STATUS_DEPRECATED) && !self.request.with_deprecated;
-        self.on_demand += usize::from(is_on_demand && !known);
-        self.deprecated += usize::from(is_deprecated && !known);
-        !known && !is_on_demand && !is_deprecated
+        match what_is(object) {
+            What::OnDemand => self.on_demand += 1,
+            What::Deprecated if !self.request.with_deprecated => self.deprecated += 1,
+            What::Deprecated | What::Stable => return true,
+            What::NoDocument => {}
+        }
+        false
     }
 
     async fn add(
@@ -184,9 +218,10 @@ impl Planner<'_> {
             }
         }
         let patient = patient_of(&entry);
-        let key = match &set {
-            Some(set) => set.id.as_deref().unwrap_or_default().to_owned(),
-            None => known_as.clone().unwrap_or_default(),
+        let key = match (&set, &known_as) {
+            (Some(set), _) => set.id.as_deref().unwrap_or_default().to_owned(),
+            (None, Some(patient)) => format!("{patient} {}", self.generations.of(uuid_of(&entry))),
+            (None, None) => String::new(),
         };
         let place = match self.by_key.get(&key) {
             Some(place) => *place,
@@ -210,107 +245,6 @@ impl Planner<'_> {
         }
     }
 
-    /// Folders of the documents and relations between them; `selected` are the ids that the selection named.
-    async fn relations(
-        &mut self,
-        ctx: &mut RequestContext,
-        origin: &Origin,
-        selected: &[String],
-    ) -> Result<(), ExportError> {
-        let uuids: Vec<Vec<String>> =
-            self.plan.drafts.iter().map(|draft| draft.entry_uuids().map(|uuid| uuid.to_string()).collect()).collect();
-        let mut memberships = Vec::new();
-        let (mut seen, mut dropped) = (HashSet::new(), 0_usize);
-        for batch in uuids.iter().flat_map(|of_draft| of_draft.chunks(BATCH)) {
-            let query = Query::new(v::QUERY_GET_ASSOCIATIONS).list("$uuid", batch.iter().cloned());
-            for association in origin.objects(ctx, &query.build()).await? {
-                let Some(Ends { kind, source, target }) = ends_of(&association) else { continue };
-                if !seen.insert(association.id.clone()) {
-                    continue;
-                }
-                let places = (self.places.get(&source).copied(), self.places.get(&target).copied());
-                match (kind, places) {
-                    (AssociationType::HasMember, (None, Some(_))) => memberships.push((source, association)),
-                    (AssociationType::HasMember, _) => {}
-                    (_, (Some(one), Some(other))) if one == other => self.keep(one, association)?,
-                    _ => dropped += 1,
-                }
-            }
-        }
-        dropped += self.folders(ctx, origin, selected, memberships).await?;
-        if dropped > 0 {
-            let text = format!("{dropped} relations to documents or folders that are not in the package are left out");
-            self.plan.warnings.push(text);
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, place: usize, mut association: RegistryObject) -> Result<(), ExportError> {
-        off_line(&mut association);
-        match self.plan.drafts.get_mut(place) {
-            Some(draft) => draft.object(&association),
-            None => Ok(()),
-        }
-    }
-
-    /// Adds the folders behind memberships; how many memberships could not be kept.
-    async fn folders(
-        &mut self,
-        ctx: &mut RequestContext,
-        origin: &Origin,
-        selected: &[String],
-        memberships: Vec<(EntryUuid, RegistryObject)>,
-    ) -> Result<usize, ExportError> {
-        let selected: HashSet<EntryUuid> = selected.iter().filter_map(|id| id.parse().ok()).collect();
-        let may = |uuid: &EntryUuid| match self.request.selection {
-            Selection::Patient(_) => true,
-            Selection::SubmissionSet(_) | Selection::Folder(_) => selected.contains(uuid),
-            Selection::Documents(_) | Selection::Everything => false,
-        };
-        let mut wanted: Vec<String> = Vec::new();
-        let mut asked = HashSet::new();
-        for (source, _) in &memberships {
-            if may(source) && asked.insert(*source) {
-                wanted.push(source.to_string());
-            }
-        }
-        let mut folders: HashMap<EntryUuid, RegistryObject> = HashMap::new();
-        for batch in wanted.chunks(BATCH) {
-            let query = Query::new(v::QUERY_GET_FOLDERS).list("$XDSFolderEntryUUID", batch.iter().cloned());
-            for folder in origin.objects(ctx, &query.build()).await? {
-                if let Some(uuid) = uuid_of(&folder) {
-                    folders.insert(uuid, folder);
-                }
-            }
-        }
-        let mut dropped = 0;
-        for (source, mut association) in memberships {
-            // What is no folder is a submission set.
-            let Some(folder) = folders.get(&source) else { continue };
-            let member = ends_of(&association).and_then(|ends| self.places.get(&ends.target).copied());
-            let Some(place) = member else { continue };
-            let home = *self.places.entry(source).or_insert(place);
-            let Some(draft) = self.plan.drafts.get_mut(place).filter(|_| home == place) else {
-                dropped += 1;
-                continue;
-            };
-            if asked.remove(&source) {
-                let mut folder = folder.clone();
-                off_line(&mut folder);
-                if let Some(pseudonyms) = &self.pseudonyms {
-                    pseudonyms.folder(&mut folder);
-                }
-                if self.request.detail == Detail::Limited {
-                    mark(ctx, &mut folder, v::FD_LIMITED_METADATA);
-                }
-                draft.member(&folder)?;
-            }
-            off_line(&mut association);
-            draft.member(&association)?;
-        }
-        Ok(dropped)
-    }
-
     fn finish(mut self, ctx: &mut RequestContext) -> Result<Plan, ExportError> {
         if self.plan.drafts.is_empty() {
             return Err(ExportError::Nothing);
@@ -332,58 +266,4 @@ impl Planner<'_> {
         }
         Ok(self.plan)
     }
-}
-
-fn patient_of(entry: &RegistryObject) -> Option<String> {
-    entry.external_identifier(v::DE_PATIENT_ID).map(str::to_owned)
-}
-
-/// Whether the octets of this media type are text that can be searched.
-fn is_text(bare: &str) -> bool {
-    let known = ["application/xml", "application/json", "application/rtf"];
-    bare.starts_with("text/") || bare.ends_with("+xml") || bare.ends_with("+json") || known.contains(&bare)
-}
-
-/// The set with which each entry was submitted.
-async fn original_sets(
-    ctx: &mut RequestContext,
-    origin: &Origin,
-    entries: &[RegistryObject],
-) -> Result<HashMap<String, RegistryObject>, ExportError> {
-    let uuids = entries.iter().filter_map(|entry| entry.id.as_deref().map(str::to_owned));
-    let query = Query::new(v::QUERY_GET_SUBMISSION_SETS).list("$uuid", uuids);
-    let objects = origin.objects(ctx, &query.build()).await?;
-    let mut sets: HashMap<EntryUuid, RegistryObject> = HashMap::new();
-    for object in objects.iter().filter(|object| matches!(object.kind, RimKind::RegistryPackage)) {
-        let mut set = object.clone();
-        off_line(&mut set);
-        if let Some(uuid) = uuid_of(object) {
-            sets.insert(uuid, set);
-        }
-    }
-    let mut found = HashMap::new();
-    for association in &objects {
-        let Some(Ends { source, target, .. }) = ends_of(association) else { continue };
-        let is_original = slot(association, v::SLOT_SUBMISSION_SET_STATUS) == "Original";
-        if let Some(set) = sets.get(&source).filter(|_| is_original) {
-            found.insert(target.to_string(), set.clone());
-        }
-    }
-    Ok(found)
-}
-
-struct Ends {
-    kind: AssociationType,
-    source: EntryUuid,
-    target: EntryUuid,
-}
-
-fn ends_of(object: &RegistryObject) -> Option<Ends> {
-    let RimKind::Association { association_type, source_object, target_object } = &object.kind else { return None };
-    let kind = AssociationType::from_urn(association_type)?;
-    Some(Ends { kind, source: source_object.parse().ok()?, target: target_object.parse().ok()? })
-}
-
-fn uuid_of(object: &RegistryObject) -> Option<EntryUuid> {
-    object.id.as_deref()?.parse().ok()
 }

@@ -2,6 +2,7 @@
 //!
 //! Source: spec xdm §10 (Pack); R-32-51.
 
+mod leftovers;
 mod sink;
 mod writer;
 

@@ -13,6 +13,8 @@ use crate::model::{
 };
 
 fn localized(text: &str) -> Vec<LocalizedString> {
+    // White space around it would not survive a reader.
+    let text = text.trim();
     if text.is_empty() {
         return Vec::new();
     }

@@ -2,11 +2,12 @@
 //!
 //! Source: spec xdm R-32-33 to R-32-38, R-32-41, R-32-55 to R-32-58.
 
+mod decisions;
 mod receive;
 mod references;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -15,9 +16,10 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::{
     documents::StatedDocument,
     examine::{Examined, content_finding, examine},
+    house,
     patient::{Decision, reconcile},
     prepare::{self, Prepared},
-    settings::ImportSettings,
+    settings::{Identity, ImportSettings},
     verify::{Progress, judge, measure},
 };
 use crate::{
@@ -60,6 +62,8 @@ pub struct Choice {
     pub patients: BTreeMap<usize, PatientId>,
     /// Take what is only held because somebody should look at it, such as an empty document.
     pub looked_at: bool,
+    /// Ordinals of the sets that are taken in spite of wrong hashes or sizes, where this house allows it (R-32-36).
+    pub overridden: BTreeSet<usize>,
     /// Do everything but keep nothing.
     pub dry_run: bool,
 }
@@ -77,7 +81,7 @@ pub struct MediaOrigin {
 
 impl MediaOrigin {
     fn as_event(&self) -> MediaImport<'_> {
-        MediaImport { name: &self.name, kind: self.kind, operator: self.operator.as_ref() }
+        MediaImport { name: &self.name, kind: self.kind, operator: self.operator.as_ref(), overridden: false }
     }
 }
 
@@ -98,6 +102,8 @@ struct Running<'a> {
     progress: Progress<'a>,
     /// entryUUIDs that were taken and got a fresh one (R-32-57).
     minted: HashMap<EntryUuid, EntryUuid>,
+    /// entryUUIDs of the package that were taken over, or would have been.
+    taken: HashSet<EntryUuid>,
 }
 
 impl Importer {
@@ -137,7 +143,14 @@ impl Importer {
             }
         };
         let mut report = examined.report.clone();
-        let mut running = Running { examined: Arc::new(examined), choice, origin, progress, minted: HashMap::new() };
+        let mut running = Running {
+            examined: Arc::new(examined),
+            choice,
+            origin,
+            progress,
+            minted: HashMap::new(),
+            taken: HashSet::new(),
+        };
         let mut stopped = false;
         for index in 0..report.sets.len() {
             let Some(set) = report.sets.get_mut(index) else { break };
@@ -195,10 +208,7 @@ impl Importer {
         index: usize,
         set: &mut SetReport,
     ) -> Result<bool, ImportError> {
-        if running.choice.looked_at {
-            set.findings.iter_mut().filter(|it| is_for_a_look(it)).for_each(|it| it.weight = Weight::Warning);
-        }
-        set.settle();
+        self.decide(running.choice, set);
         let mut stop = false;
         if set.state != SetState::Failed {
             stop = self.take(ctx, running, index, set).await?;
@@ -226,6 +236,7 @@ impl Importer {
             Ok((submit, _)) => submit,
             Err(finding) => return Ok(fail(set, finding)),
         };
+        let own: Vec<EntryUuid> = submit.objects.iter().filter_map(|it| it.id.as_deref()?.parse().ok()).collect();
         let Some(patient) = self.patient(running.choice, &submit, set).await? else { return Ok(false) };
         set.registered_patient_id = patient.to_string();
         let examined = Arc::clone(&running.examined);
@@ -244,19 +255,37 @@ impl Importer {
         if set.state == SetState::Failed {
             return Ok(false);
         }
+        if let Identity::Minted(source_id) = &self.settings.identity {
+            house::mint(&mut submit, source_id, ctx);
+        }
         self.settle_references(ctx, running, &mut submit, set).await?;
+        if set.state == SetState::Failed {
+            return Ok(false);
+        }
         if running.choice.dry_run {
-            return self.try_documents(running, documents, set).await;
+            self.try_documents(running, documents, set).await?;
+            if set.state == SetState::Ready {
+                running.taken.extend(own);
+            }
+            return Ok(false);
         }
         let Some(received) = self.receive_all(running, documents, &submit, set).await? else { return Ok(false) };
-        let response = self.repository.import_from_media(ctx, submit, received, &running.origin.as_event()).await;
+        let overridden = self.overrides(running.choice, set) && set.findings.iter().any(decisions::is_overridable);
+        if overridden {
+            house::recompute(&mut submit);
+        }
+        let media = MediaImport { overridden, ..running.origin.as_event() };
+        let response = self.repository.import_from_media(ctx, submit, received, &media).await;
         let told = response.findings.iter().map(|finding| {
             let weight = if finding.severity == Severity::Error { Weight::Error } else { Weight::Warning };
             PackageFinding { weight, ..PackageFinding::error(finding.code, "", &*finding.context) }.at(REGISTRATION)
         });
         set.findings.extend(told);
         set.state = match response.status {
-            ResponseStatus::Success => SetState::Imported,
+            ResponseStatus::Success => {
+                running.taken.extend(own);
+                SetState::Imported
+            }
             _ => SetState::Failed,
         };
         let full = [XdsErrorCode::RepositoryOutOfResources, XdsErrorCode::RegistryOutOfResources];
@@ -307,7 +336,7 @@ impl Importer {
             let Some(entry) = document.entry else { return Ok(false) };
             let Some(report) = set.documents.get_mut(number) else { return Ok(false) };
             let (medium, stated) = (running.examined.medium.clone(), document.clone());
-            let measured = spawn_blocking(move || measure(&medium, entry, &stated, &|_| {})).await?;
+            let measured = spawn_blocking(move || measure(&medium, entry, &stated)).await?;
             match measured {
                 Ok(measured) => {
                     same &= measured.sha1 == row.sha1 && measured.size_bytes == row.size_bytes;
@@ -317,18 +346,13 @@ impl Importer {
                 Err(error) => set.findings.push(content_finding(&error, &report.file)),
             }
         }
-        set.settle();
+        self.decide(running.choice, set);
         Ok(same && set.state != SetState::Failed)
     }
 }
 
 /// Place of what was found when a set was registered.
 const REGISTRATION: &str = "registration";
-
-fn is_for_a_look(finding: &PackageFinding) -> bool {
-    let codes = [XdmCode::EmptyDocument, XdmCode::PatientDiffersInside].map(Into::into);
-    finding.weight == Weight::Held && codes.contains(&finding.code)
-}
 
 fn fail(set: &mut SetReport, finding: PackageFinding) -> bool {
     set.findings.push(finding);

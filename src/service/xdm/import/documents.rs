@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    inside::Inside,
     settings::ImportSettings,
     submission::{mime_type, value},
 };
@@ -33,6 +34,8 @@ pub(super) struct StatedDocument {
     pub entry: Option<EntryId>,
     pub hash: Option<StatedHash>,
     pub size_bytes: Option<u64>,
+    /// What its header says, where its metadata say less.
+    pub inside: Option<Box<Inside>>,
 }
 
 /// Warnings of which one is told for all documents of a set.
@@ -81,7 +84,7 @@ impl Finder<'_> {
             size_bytes: None,
             verified: None,
         };
-        let mut document = StatedDocument { entry: None, hash: None, size_bytes: None };
+        let mut document = StatedDocument { entry: None, hash: None, size_bytes: None, inside: None };
         if entry.object_type.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(v::OBJECT_TYPE_ON_DEMAND)) {
             self.error(XdmCode::OnDemandEntry, object, "an on-demand entry has no document in a package");
             return Ok((document, report));

@@ -1,9 +1,9 @@
 //! What can be told of a package without reading a document.
 
-use std::collections::{BTreeSet, HashMap};
-
 use super::{
-    documents::{Finder, Repeated, StatedDocument, StatedHash},
+    documents::{Finder, Repeated, StatedDocument},
+    gathered::Gathered,
+    inside::look_inside,
     prepare::{self, Prepared},
     settings::ImportSettings,
     submission::{entries, patient_ids, submission_set, value},
@@ -13,7 +13,7 @@ use crate::{
         PatientId, XdsErrorCode,
         rim::SubmitObjectsRequest,
         vocabulary as v,
-        xdm::{DocumentReport, PackageFinding, PackageOutcome, PackageReport, SetReport, XdmCode},
+        xdm::{PackageFinding, PackageOutcome, PackageReport, SetReport, XdmCode},
     },
     wire::xdm::{Content, ContentError, EntryId, Layout, Medium, read_metadata},
 };
@@ -33,24 +33,6 @@ pub struct Examined {
     pub(super) documents: Vec<Vec<StatedDocument>>,
 }
 
-/// Where a uniqueId was met first, and what it named.
-struct Met {
-    set: usize,
-    entry: EntryId,
-    hash: Option<StatedHash>,
-}
-
-/// What is gathered over all sets.
-#[derive(Default)]
-struct Gathered {
-    by_unique_id: HashMap<String, Met>,
-    files: HashMap<EntryId, usize>,
-    submission_times: BTreeSet<String>,
-    referenced_bytes: u64,
-    /// Sets that must fail for a uniqueId with two contents (H-28).
-    contradicted: Vec<(usize, PackageFinding)>,
-}
-
 /// Looks into a package: layout, metadata, names and sizes, rules of metadata. Blocks; reads no document.
 ///
 /// # Errors
@@ -58,27 +40,42 @@ struct Gathered {
 pub fn examine(medium: Medium, settings: &ImportSettings) -> Result<Examined, PackageReport> {
     let files = medium.table().files();
     let rejected = |finding| PackageReport { files, ..PackageReport::rejected(finding) };
-    let layout = Layout::of(medium.table(), &settings.tolerances, &settings.limits).map_err(rejected)?;
-    let report =
-        PackageReport { outcome: PackageOutcome::None, findings: layout.findings.clone(), sets: Vec::new(), files };
-    let mut examined = Examined { medium, report, layout, documents: Vec::new() };
-    let mut gathered = Gathered::default();
-    for index in 0..examined.layout.sets.len() {
+    let mut examined = Examined::open(medium, settings).map_err(rejected)?;
+    let mut gathered = Gathered::of(examined.medium.table());
+    for index in 0..examined.sets() {
         let (set, documents) = examined.examine_set(index, settings, &mut gathered).map_err(rejected)?;
         examined.report.sets.push(set);
         examined.documents.push(documents);
     }
-    for (index, finding) in gathered.contradicted {
-        if let Some(set) = examined.report.sets.get_mut(index) {
-            set.findings.push(finding);
-        }
+    for (index, (set, documents)) in examined.report.sets.iter_mut().zip(&examined.documents).enumerate() {
+        gathered.contradict(index, set, documents);
     }
     examined.report.sets.iter_mut().for_each(SetReport::settle);
     examined.report.settle();
     Ok(examined)
 }
 
+/// A set, its documents, and its metadata if they can be read.
+type Surveyed = (SetReport, Vec<StatedDocument>, Option<SubmitObjectsRequest>);
+
 impl Examined {
+    /// A package whose sets are still to be looked into.
+    ///
+    /// # Errors
+    /// What it is rejected for.
+    pub(super) fn open(medium: Medium, settings: &ImportSettings) -> Result<Self, PackageFinding> {
+        let files = medium.table().files();
+        let layout = Layout::of(medium.table(), &settings.tolerances, &settings.limits)?;
+        let (outcome, findings) = (PackageOutcome::None, layout.findings.clone());
+        let report = PackageReport { outcome, findings, sets: Vec::new(), files };
+        Ok(Self { medium, report, layout, documents: Vec::new() })
+    }
+
+    /// How many sets it has.
+    pub(super) fn sets(&self) -> usize {
+        self.layout.sets.len()
+    }
+
     /// The metadata of a set, read anew: those of a whole package are never in memory together.
     ///
     /// # Errors
@@ -100,13 +97,40 @@ impl Examined {
         Ok((read.submit, read.findings))
     }
 
-    fn examine_set(
+    /// Looks into one set; what concerns more than one is gathered.
+    ///
+    /// # Errors
+    /// What the whole package is rejected for.
+    pub(super) fn examine_set(
         &self,
         index: usize,
         settings: &ImportSettings,
         gathered: &mut Gathered,
     ) -> Result<(SetReport, Vec<StatedDocument>), PackageFinding> {
-        let Some(place) = self.layout.sets.get(index) else { return Ok((SetReport::new(index + 1, ""), Vec::new())) };
+        let (mut set, mut documents, submit) = self.survey_set(index, settings, gathered)?;
+        if let Some(submit) = submit {
+            if settings.look_inside {
+                look_inside(&self.medium, &submit, &mut documents, &mut set);
+            }
+            let patient = set.patient_id.parse().unwrap_or_else(|_| prepare::stand_in_patient());
+            judge_metadata(&mut set, submit, &documents, &patient, settings, self.metadata_file(index));
+        }
+        Ok((set, documents))
+    }
+
+    /// The same without judging what is of the set alone; its metadata, if they can be read.
+    ///
+    /// # Errors
+    /// What the whole package is rejected for.
+    pub(super) fn survey_set(
+        &self,
+        index: usize,
+        settings: &ImportSettings,
+        gathered: &mut Gathered,
+    ) -> Result<Surveyed, PackageFinding> {
+        let Some(place) = self.layout.sets.get(index) else {
+            return Ok((SetReport::new(index + 1, ""), Vec::new(), None));
+        };
         let mut set = SetReport::new(index + 1, &place.folder);
         set.findings.extend(place.findings.iter().cloned());
         let submit = match self.metadata(index, settings) {
@@ -116,15 +140,17 @@ impl Examined {
             }
             Err(finding) => {
                 set.findings.push(finding);
-                return Ok((set, Vec::new()));
+                return Ok((set, Vec::new(), None));
             }
         };
-        let file = place.metadata.as_ref().map(|id| self.medium.table().path(*id)).unwrap_or_default();
-        describe(&mut set, &submit, file, gathered);
+        describe(&mut set, &submit, self.metadata_file(index), gathered);
         let documents = self.find_documents(&mut set, &submit, index, settings, gathered)?;
-        let patient = set.patient_id.parse().unwrap_or_else(|_| prepare::stand_in_patient());
-        judge_metadata(&mut set, submit, &documents, &patient, settings, file);
-        Ok((set, documents))
+        Ok((set, documents, Some(submit)))
+    }
+
+    fn metadata_file(&self, index: usize) -> &str {
+        let place = self.layout.sets.get(index).and_then(|place| place.metadata.as_ref().ok());
+        place.map(|id| self.medium.table().path(*id)).unwrap_or_default()
     }
 
     fn find_documents(
@@ -136,8 +162,7 @@ impl Examined {
         gathered: &mut Gathered,
     ) -> Result<Vec<StatedDocument>, PackageFinding> {
         let folder = set.folder.clone();
-        let place = self.layout.sets.get(index).and_then(|place| place.metadata.as_ref().ok());
-        let metadata_file = place.map(|id| self.medium.table().path(*id)).unwrap_or_default();
+        let metadata_file = self.metadata_file(index);
         let mut finder = Finder {
             medium: &self.medium,
             layout: &self.layout,
@@ -155,57 +180,21 @@ impl Examined {
                 break;
             }
             let (document, report) = finder.find(entry)?;
-            if let Some(entry) = document.entry {
-                self.gather(entry, &document, &report, index, &mut finder, gathered);
+            if let Some(entry) = document.entry
+                && gathered.add(self.medium.table(), index, entry, &document, &report)
+            {
+                finder.repeated.add(XdmCode::SharedFile, &report.file, "two documents are in one file");
             }
             documents.push(document);
             set.documents.push(report);
         }
-        if gathered.referenced_bytes > settings.limits.referenced_bytes {
+        if gathered.referenced_bytes() > settings.limits.referenced_bytes {
             let text = format!("the documents have more than {} octets in all", settings.limits.referenced_bytes);
             return Err(PackageFinding::error(XdmCode::TooLarge, metadata_file, text));
         }
         set.findings.append(&mut finder.findings);
         set.findings.extend(finder.repeated.finish());
         Ok(documents)
-    }
-
-    fn gather(
-        &self,
-        entry: EntryId,
-        document: &StatedDocument,
-        report: &DocumentReport,
-        index: usize,
-        finder: &mut Finder<'_>,
-        gathered: &mut Gathered,
-    ) {
-        let table = self.medium.table();
-        let size_bytes = table.size_bytes(entry);
-        gathered.referenced_bytes = gathered.referenced_bytes.saturating_add(size_bytes);
-        if gathered.files.insert(entry, index).is_some() {
-            finder.repeated.add(XdmCode::SharedFile, &report.file, "two documents are in one file");
-        }
-        if report.unique_id.is_empty() {
-            return;
-        }
-        let Some(met) = gathered.by_unique_id.get(&report.unique_id) else {
-            let met = Met { set: index, entry, hash: document.hash.clone() };
-            gathered.by_unique_id.insert(report.unique_id.clone(), met);
-            return;
-        };
-        let both = |a: &Option<StatedHash>, b: &Option<StatedHash>| a.is_some() && b.is_some() && a != b;
-        let crcs = [entry, met.entry].map(|id| table.crc32(id));
-        let other = size_bytes != table.size_bytes(met.entry)
-            || (crcs[0].is_some() && crcs[1].is_some() && crcs[0] != crcs[1])
-            || both(&document.hash, &met.hash);
-        if other && entry != met.entry {
-            let text = "another document of the package has the same uniqueId and other content";
-            for set in BTreeSet::from([index, met.set]) {
-                let file = table.path(if set == index { entry } else { met.entry });
-                let finding = PackageFinding::error(XdsErrorCode::RepositoryDuplicateUniqueIdInMessage, file, text);
-                gathered.contradicted.push((set, finding.at(&*report.unique_id)));
-            }
-        }
     }
 }
 
@@ -232,7 +221,7 @@ fn describe(set: &mut SetReport, submit: &SubmitObjectsRequest, file: &str, gath
         }
     }
     set.patient_id = first.map(|(sent, _)| sent.to_owned()).unwrap_or_default();
-    if !set.submission_time.is_empty() && !gathered.submission_times.insert(set.submission_time.clone()) {
+    if !set.submission_time.is_empty() && !gathered.submission_time(&set.submission_time) {
         let text = "another set of the package has the same submissionTime";
         set.findings.push(PackageFinding::warning(XdmCode::SubmissionTimeRepeated, file, text));
     }

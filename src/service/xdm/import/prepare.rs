@@ -4,6 +4,8 @@
 
 use super::{
     documents::{StatedDocument, StatedHash},
+    house::replace_confidentiality,
+    inside::Inside,
     settings::{CodeDefaults, ImportSettings},
     submission::{PATIENT_SCHEMES, is_entry, is_package, mime_type, read_cx, submission_set, value},
 };
@@ -44,6 +46,7 @@ pub(super) fn prepare(
     let kinds: Vec<Option<&'static str>> =
         submit.objects.iter().map(|object| patient_scheme(object, &submit)).collect();
     submit.classifications.retain(|it| !is_limited(it));
+    replace_confidentiality(&mut submit, &settings.confidentiality);
     let mut documents = documents.iter();
     let mut missing = Vec::new();
     for (object, scheme) in submit.objects.iter_mut().zip(kinds) {
@@ -55,12 +58,14 @@ pub(super) fn prepare(
         if is_entry(object) {
             let without = [v::SLOT_URI, v::SLOT_REPOSITORY_UNIQUE_ID];
             object.slots.retain(|slot| !without.contains(&&*slot.name));
-            if matches!(documents.next(), Some(StatedDocument { hash: Some(StatedHash::Sha256(_)), .. })) {
+            let document = documents.next();
+            if matches!(document, Some(StatedDocument { hash: Some(StatedHash::Sha256(_)), .. })) {
                 object.slots.retain(|slot| &*slot.name != v::SLOT_HASH);
             }
+            let inside = document.and_then(|it| it.inside.as_deref());
             keep_sent_patient(object, sent);
             let fitting = fitting(&settings.defaults, source.as_deref(), object);
-            lacking = fill_entry(object, &fitting);
+            lacking = fill_entry(object, &fitting, inside);
         } else if scheme == v::SS_PATIENT_ID {
             let fitting = fitting(&settings.defaults, source.as_deref(), object);
             let code = fitting.iter().find_map(|it| it.content_type_code.as_ref());
@@ -157,8 +162,15 @@ fn code_of<'a>(object: &'a RegistryObject, scheme: &str) -> Option<&'a str> {
     object.classifications.iter().find(of)?.node_representation.as_deref().filter(|code| !code.is_empty())
 }
 
+/// Whether an entry lacks what the header of its document may say.
+pub(super) fn lacks(entry: &RegistryObject) -> bool {
+    let codes = [v::DE_TYPE_CODE, v::DE_CONFIDENTIALITY_CODE];
+    let slots = [v::SLOT_CREATION_TIME, v::SLOT_LANGUAGE_CODE];
+    codes.iter().any(|scheme| code_of(entry, scheme).is_none()) || slots.iter().any(|it| value(entry, it).is_none())
+}
+
 /// Fills what an entry lacks; gives what it still lacks.
-fn fill_entry(entry: &mut RegistryObject, defaults: &[&CodeDefaults]) -> Vec<&'static str> {
+fn fill_entry(entry: &mut RegistryObject, defaults: &[&CodeDefaults], inside: Option<&Inside>) -> Vec<&'static str> {
     type Default = fn(&CodeDefaults) -> Option<&Code>;
     let codes: [(&str, &'static str, Default); 6] = [
         (v::DE_CLASS_CODE, "classCode", |it| it.class_code.as_ref()),
@@ -170,15 +182,22 @@ fn fill_entry(entry: &mut RegistryObject, defaults: &[&CodeDefaults]) -> Vec<&'s
     ];
     let mut lacking = Vec::new();
     for (scheme, name, default) in codes {
-        if !fill_code(entry, scheme, defaults.iter().find_map(|it| default(it))) {
+        let told = inside.and_then(|it| it.code(scheme));
+        if !fill_code(entry, scheme, defaults.iter().find_map(|it| default(it)).or(told)) {
             lacking.push(name);
         }
     }
     if value(entry, v::SLOT_LANGUAGE_CODE).is_none() {
-        match defaults.iter().find_map(|it| it.language_code.as_ref()) {
+        let told = inside.and_then(|it| it.language.as_ref());
+        match defaults.iter().find_map(|it| it.language_code.as_ref()).or(told) {
             Some(tag) => set_slot(entry, v::SLOT_LANGUAGE_CODE, tag.to_string().into()),
             None => lacking.push(v::SLOT_LANGUAGE_CODE),
         }
+    }
+    if value(entry, v::SLOT_CREATION_TIME).is_none()
+        && let Some(created) = inside.and_then(|it| it.created)
+    {
+        set_slot(entry, v::SLOT_CREATION_TIME, created.to_string().into());
     }
     for slot in [v::SLOT_CREATION_TIME, v::SLOT_SOURCE_PATIENT_ID] {
         if value(entry, slot).is_none() {

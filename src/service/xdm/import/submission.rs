@@ -2,7 +2,7 @@
 
 use crate::model::{
     PatientId,
-    rim::{Classification, RegistryObject, RimKind, SubmitObjectsRequest},
+    rim::{Classification, RegistryObject, RimKind, Slot, SubmitObjectsRequest},
     vocabulary as v,
 };
 
@@ -26,6 +26,11 @@ pub(super) fn entries(submit: &SubmitObjectsRequest) -> impl Iterator<Item = &Re
     submit.objects.iter().filter(|object| is_entry(object))
 }
 
+/// The same, to be changed.
+pub(super) fn entries_mut(submit: &mut SubmitObjectsRequest) -> impl Iterator<Item = &mut RegistryObject> {
+    submit.objects.iter_mut().filter(|object| is_entry(object))
+}
+
 /// Whether an object is a DocumentEntry.
 pub(super) fn is_entry(object: &RegistryObject) -> bool {
     matches!(object.kind, RimKind::ExtrinsicObject { .. })
@@ -33,7 +38,13 @@ pub(super) fn is_entry(object: &RegistryObject) -> bool {
 
 /// The only value of a slot, or its first one.
 pub(super) fn value<'a>(object: &'a RegistryObject, slot: &str) -> Option<&'a str> {
-    object.slot(slot)?.values.iter().map(|value| &**value).find(|value| !value.is_empty())
+    value_of(&object.slots, slot)
+}
+
+/// The same of some slots.
+pub(super) fn value_of<'a>(slots: &'a [Slot], name: &str) -> Option<&'a str> {
+    let slot = slots.iter().find(|slot| &*slot.name == name)?;
+    slot.values.iter().map(|value| &**value).find(|value| !value.is_empty())
 }
 
 /// mimeType, empty where there is none.
@@ -49,10 +60,13 @@ pub(super) const PATIENT_SCHEMES: [&str; 3] = [v::SS_PATIENT_ID, v::DE_PATIENT_I
 
 /// Every patientId that is not empty, with the object that has it.
 pub(super) fn patient_ids(submit: &SubmitObjectsRequest) -> impl Iterator<Item = (&RegistryObject, &str)> {
-    submit.objects.iter().filter_map(|object| {
-        let id = PATIENT_SCHEMES.iter().find_map(|scheme| object.external_identifier(scheme))?;
-        Some((object, id)).filter(|_| !id.is_empty())
-    })
+    submit.objects.iter().filter_map(|object| Some((object, patient_id_of(object)?)))
+}
+
+/// The patientId of one object, where it is not empty.
+pub(super) fn patient_id_of(object: &RegistryObject) -> Option<&str> {
+    let id = PATIENT_SCHEMES.iter().find_map(|scheme| object.external_identifier(scheme))?;
+    Some(id).filter(|id| !id.is_empty())
 }
 
 /// A patient number as senders write it: as CX with an OID, whatever else its components hold.

@@ -2,6 +2,7 @@
 
 mod documents;
 mod habits;
+mod hostile;
 mod sample;
 mod sets;
 mod tree;

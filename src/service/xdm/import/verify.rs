@@ -2,6 +2,8 @@
 //!
 //! Source: spec xdm R-32-15, R-32-32, H-12, H-22, H-23, H-33, section 13.
 
+use std::io;
+
 use openssl::sha::{Sha1, Sha256};
 
 use super::{
@@ -38,41 +40,109 @@ pub(super) struct Measured {
 pub fn verify(examined: &mut Examined, progress: Progress<'_>) {
     let medium = examined.medium.clone();
     for (set, documents) in examined.report.sets.iter_mut().zip(&examined.documents) {
-        verify_set(&medium, set, documents, progress);
+        // Nobody listens, so nobody can fail.
+        let _ = verify_set(&medium, set, documents, progress, &mut Nobody);
     }
     examined.report.settle();
 }
 
-/// The same for one set; its findings tell what is wrong.
-pub(super) fn verify_set(medium: &Medium, set: &mut SetReport, documents: &[StatedDocument], progress: Progress<'_>) {
+/// Follows a package while it is read.
+pub trait Follower {
+    /// A document with this number in its set, both counted from 1, begins.
+    ///
+    /// # Errors
+    /// To stop; this goes for all of them.
+    fn begin(&mut self, _set: usize, _number: usize, _document: &DocumentReport) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Its next octets.
+    ///
+    /// # Errors
+    /// To stop.
+    fn octets(&mut self, _octets: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// It was read; whether it is what it should be.
+    ///
+    /// # Errors
+    /// To stop.
+    fn end(&mut self, _is_sound: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// All that is known of a set; it is forgotten then.
+    ///
+    /// # Errors
+    /// To stop.
+    fn set(&mut self, set: &SetReport) -> io::Result<()>;
+}
+
+struct Nobody;
+
+impl Follower for Nobody {
+    fn set(&mut self, _set: &SetReport) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads the documents of one set; its findings tell what is wrong.
+pub(super) fn verify_set(
+    medium: &Medium,
+    set: &mut SetReport,
+    documents: &[StatedDocument],
+    progress: Progress<'_>,
+    follower: &mut dyn Follower,
+) -> io::Result<()> {
     let mut findings = Vec::new();
-    for (document, report) in documents.iter().zip(&mut set.documents) {
+    for (number, (document, report)) in (1..).zip(documents.iter().zip(&mut set.documents)) {
         let Some(entry) = document.entry else { continue };
-        match measure(medium, entry, document, progress) {
+        follower.begin(set.ordinal, number, report)?;
+        let measured = measure_for(medium, entry, document, &mut |octets| {
+            progress(octets.len() as u64);
+            follower.octets(octets)
+        })?;
+        match measured {
             Ok(measured) => findings.extend(judge(medium, entry, document, &measured, report)),
             Err(error) => {
                 report.verified = Some(false);
                 findings.push(content_finding(&error, &report.file).at(&*report.unique_id));
             }
         }
+        follower.end(report.verified != Some(false))?;
     }
     set.findings.append(&mut findings);
     set.settle();
+    Ok(())
 }
 
 /// Reads a document to its end.
-pub(super) fn measure(
+pub(super) fn measure(medium: &Medium, entry: EntryId, document: &StatedDocument) -> Result<Measured, ContentError> {
+    measure_for(medium, entry, document, &mut |_| Ok(())).unwrap_or_else(|error| Err(ContentError::Io(error)))
+}
+
+/// The same, for somebody who takes its octets, and may want no more.
+fn measure_for(
     medium: &Medium,
     entry: EntryId,
     document: &StatedDocument,
-    progress: Progress<'_>,
-) -> Result<Measured, ContentError> {
-    let mut content = medium.open(entry)?;
+    take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<Result<Measured, ContentError>> {
+    let mut content = match medium.open(entry) {
+        Ok(content) => content,
+        Err(error) => return Ok(Err(error)),
+    };
     let (mut sha1, mut crc32) = (Sha1::new(), crc32fast::Hasher::new());
     let mut sha256 = matches!(document.hash, Some(StatedHash::Sha256(_))).then(Sha256::new);
     let (mut head, mut size_bytes) = (Vec::new(), 0);
-    let mut block = vec![0; BLOCK_BYTES];
-    while let Some(octets) = next_block(&mut content, &mut block)? {
+    let mut block = vec![0; block_bytes(medium, entry)];
+    loop {
+        let octets = match next_block(&mut content, &mut block) {
+            Ok(Some(octets)) => octets,
+            Ok(None) => break,
+            Err(error) => return Ok(Err(error)),
+        };
         sha1.update(octets);
         crc32.update(octets);
         if let Some(sha256) = &mut sha256 {
@@ -82,10 +152,17 @@ pub(super) fn measure(
             head.extend(octets.iter().take(HEAD_BYTES));
         }
         size_bytes += octets.len() as u64;
-        progress(octets.len() as u64);
+        take(octets)?;
     }
     let sha256 = sha256.map(|sha256| hexadecimal(&sha256.finish()));
-    Ok(Measured { size_bytes, sha1: Sha1Hash::from_bytes(sha1.finish()), sha256, crc32: crc32.finalize(), head })
+    let sha1 = Sha1Hash::from_bytes(sha1.finish());
+    Ok(Ok(Measured { size_bytes, sha1, sha256, crc32: crc32.finalize(), head }))
+}
+
+/// How many octets of an entry are read at a time: no more than it has, and one, so that a lie about its size shows at once.
+pub(super) fn block_bytes(medium: &Medium, entry: EntryId) -> usize {
+    let size = usize::try_from(medium.table().size_bytes(entry)).unwrap_or(BLOCK_BYTES);
+    size.saturating_add(1).min(BLOCK_BYTES)
 }
 
 pub(super) fn hexadecimal(octets: &[u8]) -> String {

@@ -73,7 +73,12 @@ struct Header {
 }
 
 pub(super) fn read(mut source: impl Read, end: &End, limits: &PackageLimits) -> Result<Directory, MediumError> {
-    let mut directory = Directory { table: TableBuilder::default(), heads: Vec::new(), tags: RandomState::new() };
+    // No more than its octets can hold, whatever the end record says.
+    let entries = end.entries.min(end.directory_bytes / HEADER_BYTES as u64);
+    let names = end.directory_bytes - entries * HEADER_BYTES as u64;
+    let (entries, names) = (usize::try_from(entries).unwrap_or_default(), usize::try_from(names).unwrap_or_default());
+    let table = TableBuilder::with_room(entries, names.min(entries.saturating_mul(limits.name_bytes)));
+    let mut directory = Directory { table, heads: Vec::with_capacity(entries), tags: RandomState::new() };
     let mut left = end.directory_bytes;
     let (mut raw, mut texts) = ([0; HEADER_BYTES], Vec::new());
     for number in 1..=end.entries {

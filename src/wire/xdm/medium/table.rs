@@ -66,6 +66,13 @@ impl Flaws {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryId(u32);
 
+impl EntryId {
+    /// Its place in the medium, below [`Table::len`].
+    pub fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Where an entry lies in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::wire::xdm) struct Place {
@@ -125,6 +132,11 @@ pub struct Table {
 pub(in crate::wire::xdm) struct TableBuilder(Table);
 
 impl TableBuilder {
+    /// With room for so many entries, and octets of names.
+    pub(in crate::wire::xdm) fn with_room(entries: usize, names: usize) -> Self {
+        Self(Table { names: String::with_capacity(names), entries: Vec::with_capacity(entries), order: Vec::new() })
+    }
+
     /// Adds an entry; `None` when there are more, or their names are longer, than a table can hold.
     pub(in crate::wire::xdm) fn push(&mut self, entry: &NewEntry<'_>) -> Option<EntryId> {
         let table = &mut self.0;

@@ -9,6 +9,7 @@ use std::{
 use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 
+use super::leftovers;
 use crate::{
     service::xdm::export::{ExportError, Target, is_free},
     wire::xdm::{
@@ -27,10 +28,7 @@ impl Finished {
     /// Gives it its name.
     pub(in crate::service::xdm::export) async fn keep(self) -> Result<(), ExportError> {
         spawn_blocking(move || match self {
-            Self::Tree(tree) => {
-                tree.keep();
-                Ok(())
-            }
+            Self::Tree(tree) => Ok(tree.keep()?),
             Self::Zip(file, path) => {
                 file.persist_noclobber(&path).map_err(|error| match error.error.kind() {
                     io::ErrorKind::AlreadyExists => ExportError::Occupied(path.clone()),
@@ -59,7 +57,7 @@ impl Sink {
         match target {
             Target::Zip(path) if !is_free(path) => Err(ExportError::Occupied(path.clone())),
             Target::Zip(path) => {
-                let file = tempfile::Builder::new().prefix(".knoop-").suffix(".part").tempfile_in(folder_of(path))?;
+                let file = leftovers::temporary_in(folder_of(path))?;
                 Ok(Self::Zip(ZipPackage::new(BufWriter::new(file)), path.clone()))
             }
             Target::Tree(path) => Ok(Self::Tree(TreePackage::new(path)?)),

@@ -13,9 +13,9 @@ use crate::{
         repository::{Received, SubmittedDocument},
         xdm::import::{
             documents::StatedDocument,
-            examine::{BLOCK_BYTES, content_finding, next_block},
+            examine::{content_finding, next_block},
             submission::entries,
-            verify::{HEAD_BYTES, Measured, Progress, hexadecimal, judge, measure},
+            verify::{HEAD_BYTES, Measured, Progress, block_bytes, hexadecimal, judge, measure},
         },
     },
     wire::xdm::{ContentError, EntryId, Medium},
@@ -28,11 +28,11 @@ impl Importer {
         running: &Running<'_>,
         documents: &[StatedDocument],
         set: &mut SetReport,
-    ) -> Result<bool, ImportError> {
+    ) -> Result<(), ImportError> {
         for (number, document) in documents.iter().enumerate() {
             let (Some(entry), Some(report)) = (document.entry, set.documents.get_mut(number)) else { continue };
             let (medium, stated) = (running.examined.medium.clone(), document.clone());
-            let measured = spawn_blocking(move || measure(&medium, entry, &stated, &|_| {})).await?;
+            let measured = spawn_blocking(move || measure(&medium, entry, &stated)).await?;
             (running.progress)(running.examined.medium.table().size_bytes(entry));
             match measured {
                 Ok(measured) => {
@@ -41,8 +41,8 @@ impl Importer {
                 Err(error) => set.findings.push(content_finding(&error, &report.file)),
             }
         }
-        set.settle();
-        Ok(false)
+        self.decide(running.choice, set);
+        Ok(())
     }
 
     /// Brings the documents of a set into the store; none when one of them is not what it should be: then all are gone.
@@ -75,7 +75,7 @@ impl Importer {
                 }
             }
         }
-        set.settle();
+        self.decide(running.choice, set);
         Ok((set.state != SetState::Failed).then_some(submitted))
     }
 
@@ -91,10 +91,7 @@ impl Importer {
             Ok(content) => content,
             Err(error) => return Ok(Err(error)),
         };
-        let block_bytes = usize::try_from(medium.table().size_bytes(entry)).map_or(BLOCK_BYTES, |size| {
-            // One more than there is, so that a lie about the size shows at once.
-            size.saturating_add(1).min(BLOCK_BYTES)
-        });
+        let block_bytes = block_bytes(medium, entry);
         let mut head = Vec::new();
         loop {
             let (back, read) = spawn_blocking(move || {

@@ -7,12 +7,15 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Importer, Running};
 use crate::{
     model::{
-        AssociationType, EntryUuid, RequestContext,
+        AssociationType, EntryUuid, RequestContext, XdsErrorCode,
         rim::{RegistryObject, RimKind, SubmitObjectsRequest},
         xdm::{PackageFinding, SetReport, XdmCode},
     },
+    service::xdm::import::settings::Unresolved,
     store::StoreError,
 };
+
+const UNRESOLVED: &str = "a relationship leads to a document that is neither in the package nor here";
 
 impl Importer {
     /// Fresh ids for those that are in use, and no relationship that leads nowhere (R-32-57, R-32-58).
@@ -42,17 +45,27 @@ impl Importer {
             if here.contains(&target) || kind.is_none_or(|kind| kind == AssociationType::HasMember) {
                 return true;
             }
-            let there = known.contains_key(&target) || running.minted.contains_key(&target);
+            // Sets of one package may speak of those before them.
+            let taken = running.taken.contains(&target);
+            let there = taken || known.contains_key(&target) || running.minted.contains_key(&target);
             let replaces = kind.is_some_and(AssociationType::replaces);
             let text = match (there, replaces) {
-                (true, true) if !self.settings.replace => "a replacement of a document that is here was left out",
+                (true, true) if !self.settings.replace && !taken => {
+                    "a replacement of a document that is here was left out"
+                }
                 (true, _) => return true,
                 (false, _) => "a relationship to a document that is neither in the package nor here was left out",
             };
-            let finding = PackageFinding::warning(XdmCode::PartialRelationship, &*file, text);
+            let finding = match self.settings.unresolved {
+                Unresolved::Refused if !there => {
+                    PackageFinding::error(XdsErrorCode::UnresolvedReference, &*file, UNRESOLVED)
+                }
+                _ => PackageFinding::warning(XdmCode::PartialRelationship, &*file, text),
+            };
             set.findings.push(finding.at(target.to_string()));
             false
         });
+        set.settle();
         if !running.minted.is_empty() {
             submit.objects.iter_mut().for_each(|object| rename(object, &running.minted));
             let beside = submit.classifications.iter_mut();

@@ -1,0 +1,62 @@
+//! The zip file while it is not whole, under a name of its own; what killed processes left goes.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+use tempfile::NamedTempFile;
+
+const PREFIX: &str = ".knoop-";
+const SUFFIX: &str = ".part";
+
+/// A file in this folder that the next export takes away if this process does not. It is locked as long as the process lives.
+pub(super) fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    sweep(folder)?;
+    loop {
+        let file = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)?;
+        file.as_file().lock()?;
+        // Another export may have swept it before it was locked.
+        if file.as_file().metadata()?.nlink() > 0 {
+            return Ok(file);
+        }
+    }
+}
+
+/// Takes away the files of processes that are no more.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        if !is_ours || !entry.file_type()?.is_file() {
+            continue;
+        }
+        // What belongs to somebody else, or is in use, stays.
+        let is_left = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if is_left && let Err(error) = fs::remove_file(entry.path()) {
+            tracing::warn!(error = %error, "what an export left cannot be taken away");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_goes_and_what_is_in_use_stays() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let in_use = temporary_in(folder.path()).expect("a file");
+        for name in [".knoop-abc.part", "letter.part", ".knoop-abc"] {
+            fs::write(folder.path().join(name), b"x").expect("room");
+        }
+        let other = temporary_in(folder.path()).expect("a file");
+        assert!(in_use.path().exists() && other.path().exists());
+        assert!(!folder.path().join(".knoop-abc.part").exists());
+        assert!(folder.path().join("letter.part").exists() && folder.path().join(".knoop-abc").exists());
+    }
+}

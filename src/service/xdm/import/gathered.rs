@@ -1,0 +1,129 @@
+//! What concerns more than one set of a package, kept small: a package may have hundreds of thousands of documents.
+//!
+//! Source: spec xdm R-32-06, H-27, H-28, section 10.
+
+use std::{
+    collections::{BTreeSet, HashMap, hash_map::Entry},
+    num::NonZeroU64,
+};
+
+use openssl::sha::sha256;
+
+use super::documents::{StatedDocument, StatedHash};
+use crate::{
+    model::{
+        XdsErrorCode,
+        xdm::{DocumentReport, PackageFinding, SetReport},
+    },
+    wire::xdm::{EntryId, Table},
+};
+
+/// Sixteen octets that stand for a text; two texts never share them.
+type Digest = [u8; 16];
+
+fn digest(text: &[u8]) -> Digest {
+    let [half, ..] = *sha256(text).as_chunks::<16>().0 else { return Digest::default() };
+    half
+}
+
+/// Where a uniqueId was met first, and what it named.
+struct Met {
+    set: u32,
+    entry: EntryId,
+    /// Stands for the hash that the metadata have, absent where they have none. Two hashes that share it are told by CRC and size.
+    hash: Option<NonZeroU64>,
+}
+
+/// What is gathered over all sets.
+pub(super) struct Gathered {
+    /// Absent where documents were compared already.
+    by_unique_id: Option<HashMap<Digest, Met>>,
+    /// For each entry of the table, whether a document is in it.
+    used: Vec<bool>,
+    submission_times: BTreeSet<String>,
+    referenced_bytes: u64,
+    /// Documents whose uniqueId has two contents (H-28), by set.
+    contradicted: BTreeSet<(usize, EntryId)>,
+}
+
+impl Gathered {
+    /// Nothing of the medium with this table.
+    pub(super) fn of(table: &Table) -> Self {
+        Self {
+            by_unique_id: Some(HashMap::new()),
+            used: vec![false; table.len()],
+            submission_times: BTreeSet::new(),
+            referenced_bytes: 0,
+            contradicted: BTreeSet::new(),
+        }
+    }
+
+    /// The same for a second look, which does not compare documents with one another again.
+    pub(super) fn once_more(table: &Table) -> Self {
+        Self { by_unique_id: None, ..Self::of(table) }
+    }
+
+    /// Octets of all documents, counted as often as they are named.
+    pub(super) fn referenced_bytes(&self) -> u64 {
+        self.referenced_bytes
+    }
+
+    /// Takes a submissionTime in; tells whether it is the first of its kind.
+    pub(super) fn submission_time(&mut self, time: &str) -> bool {
+        self.submission_times.insert(time.to_owned())
+    }
+
+    /// Takes a document of the set with this index in; tells whether another one is in the same file.
+    pub(super) fn add(
+        &mut self,
+        table: &Table,
+        set: usize,
+        entry: EntryId,
+        document: &StatedDocument,
+        report: &DocumentReport,
+    ) -> bool {
+        self.referenced_bytes = self.referenced_bytes.saturating_add(table.size_bytes(entry));
+        let shared = self.used.get_mut(entry.number()).is_some_and(|used| std::mem::replace(used, true));
+        if !report.unique_id.is_empty() {
+            self.meet(table, set, entry, document, &report.unique_id);
+        }
+        shared
+    }
+
+    fn meet(&mut self, table: &Table, set: usize, entry: EntryId, document: &StatedDocument, unique_id: &str) {
+        let Some(by_unique_id) = &mut self.by_unique_id else { return };
+        let hash = document.hash.as_ref().and_then(|hash| {
+            let [a, b, c, d, e, f, g, h, ..] = match hash {
+                StatedHash::Sha1(sha1) => digest(sha1.to_string().as_bytes()),
+                StatedHash::Sha256(sha256) => digest(sha256.as_bytes()),
+            };
+            NonZeroU64::new(u64::from_ne_bytes([a, b, c, d, e, f, g, h]))
+        });
+        let number = u32::try_from(set).unwrap_or(u32::MAX);
+        let met = match by_unique_id.entry(digest(unique_id.as_bytes())) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Met { set: number, entry, hash });
+                return;
+            }
+            Entry::Occupied(occupied) => occupied.into_mut(),
+        };
+        let crcs = [entry, met.entry].map(|id| table.crc32(id));
+        let other = table.size_bytes(entry) != table.size_bytes(met.entry)
+            || (crcs[0].is_some() && crcs[1].is_some() && crcs[0] != crcs[1])
+            || (hash.is_some() && met.hash.is_some() && hash != met.hash);
+        if other && entry != met.entry {
+            self.contradicted.extend([(set, entry), (met.set as usize, met.entry)]);
+        }
+    }
+
+    /// Tells the set with this index of its documents whose uniqueId has another content elsewhere in the package (H-28).
+    pub(super) fn contradict(&self, index: usize, set: &mut SetReport, documents: &[StatedDocument]) {
+        let text = "another document of the package has the same uniqueId and other content";
+        for (document, report) in documents.iter().zip(&set.documents) {
+            if document.entry.is_some_and(|entry| self.contradicted.contains(&(index, entry))) {
+                let code = XdsErrorCode::RepositoryDuplicateUniqueIdInMessage;
+                set.findings.push(PackageFinding::error(code, &*report.file, text).at(&*report.unique_id));
+            }
+        }
+    }
+}
