@@ -18,6 +18,11 @@ pub fn trials() -> Vec<libtest_mimic::Trial> {
         r_32_60_a_withdrawn_package_is_not_settled_by_a_job_that_ends_late,
         r_32_60_a_package_that_expired_loses_its_file_and_is_forgotten_later,
         r_32_61_a_held_package_is_ordered_again,
+        r_32_61_of_two_decisions_at_once_one_counts,
+        r_32_60_a_withdrawn_package_takes_its_present_job_with_it,
+        r_32_60_a_list_carries_neither_orders_nor_reports,
+        r_32_60_open_orders_of_a_node_are_counted,
+        all_expired_packages_are_found_a_hundred_at_a_time,
         a_package_whose_job_was_given_up_is_found,
         what_a_process_left_running_is_given_back_at_once,
     ]
@@ -143,14 +148,12 @@ async fn r_32_60_an_order_with_the_same_key_is_refused_and_leaves_no_job(store: 
 async fn r_32_60_a_withdrawn_package_is_not_settled_by_a_job_that_ends_late(store: Store) {
     add(&store, package(1, Direction::Export, None), 10).await.unwrap();
     let taken = take(&store, 10).await;
-    let withdrawn = store.write(move |tx| {
-        Box::pin(async move {
-            tx.withdraw_job(taken.job_id, 15).await?;
-            tx.withdraw_xdm_package(id(1), 15, DAY).await
-        })
-    });
+    let withdrawn = store.write(move |tx| Box::pin(async move { tx.withdraw_xdm_package(id(1), 15, DAY).await }));
     let withdrawn: Result<bool, StoreError> = withdrawn.await;
     assert!(withdrawn.unwrap());
+    let finished = store.write(move |tx| Box::pin(async move { tx.finish_job(taken.lease, 20).await }));
+    let finished: Result<bool, StoreError> = finished.await;
+    assert!(!finished.unwrap(), "the job is nobody's any more");
     assert!(!settle(&store, 1, settlement(PackageState::Done, 20)).await);
     let package = found(&store, 1).await;
     assert_eq!((package.state, package.file, package.ended_ms), (PackageState::Withdrawn, None, Some(15)));
@@ -159,13 +162,13 @@ async fn r_32_60_a_withdrawn_package_is_not_settled_by_a_job_that_ends_late(stor
 async fn r_32_60_a_package_that_expired_loses_its_file_and_is_forgotten_later(store: Store) {
     add(&store, package(1, Direction::Export, None), 10).await.unwrap();
     assert!(
-        store.read().await.unwrap().expired_xdm_packages(9 * DAY).await.unwrap().is_empty(),
+        store.read().await.unwrap().expired_xdm_packages(9 * DAY, None).await.unwrap().is_empty(),
         "a job is to work on it"
     );
     settle(&store, 1, settlement(PackageState::Done, 20)).await;
     let expired = |now_ms| {
         let store = store.clone();
-        async move { store.read().await.unwrap().expired_xdm_packages(now_ms).await.unwrap().len() }
+        async move { store.read().await.unwrap().expired_xdm_packages(now_ms, None).await.unwrap().len() }
     };
     assert_eq!((expired(20 + DAY).await, expired(21 + DAY).await), (0, 1));
     let forget = |before_ms| {
@@ -190,7 +193,7 @@ async fn r_32_61_a_held_package_is_ordered_again(store: Store) {
     let again = store.write(|tx| {
         Box::pin(async move {
             let job_id = tx.enqueue(&job(id(1), 2), 30).await?;
-            tx.order_xdm_package_again(id(1), job_id, "{\"sets\":[1]}").await
+            tx.order_xdm_package_again(id(1), job_id, "{\"sets\":[1]}", 1).await
         })
     });
     let again: Result<bool, StoreError> = again.await;
@@ -203,11 +206,12 @@ async fn r_32_61_a_held_package_is_ordered_again(store: Store) {
 async fn a_package_whose_job_was_given_up_is_found(store: Store) {
     add(&store, package(1, Direction::Export, None), 10).await.unwrap();
     let taken = take(&store, 10).await;
-    assert!(store.read().await.unwrap().lost_xdm_packages().await.unwrap().is_empty());
+    assert!(store.read().await.unwrap().lost_xdm_packages(None).await.unwrap().is_empty());
     let failed = store.write(move |tx| Box::pin(async move { tx.fail_job(taken.lease, 20, "XdmIo: trouble").await }));
     let failed: Result<bool, StoreError> = failed.await;
     assert!(failed.unwrap());
-    let lost = store.read().await.unwrap().lost_xdm_packages().await.unwrap();
+    let lost = store.read().await.unwrap().lost_xdm_packages(None).await.unwrap();
+    assert!(store.read().await.unwrap().lost_xdm_packages(Some(id(1))).await.unwrap().is_empty(), "no more after it");
     assert_eq!((lost.len(), lost[0].state), (1, PackageState::Failed));
     assert_eq!(lost[0].problem.as_deref(), Some("XdmIo: trouble"));
 }
@@ -231,4 +235,103 @@ async fn what_a_process_left_running_is_given_back_at_once(store: Store) {
     assert_eq!(given_back(2).await, 1);
     assert_eq!(found(&store, 1).await.state, PackageState::Failed, "a package that kills its process is given up");
     take(&store, 20).await;
+}
+
+async fn again(store: &Store, number: u128, order: &'static str, runs: i64) -> bool {
+    let again = store.write(move |tx| {
+        Box::pin(async move {
+            let job_id = tx.enqueue(&job(id(number), runs + 1), 30).await?;
+            tx.order_xdm_package_again(id(number), job_id, order, runs).await
+        })
+    });
+    let again: Result<bool, StoreError> = again.await;
+    again.unwrap()
+}
+
+async fn withdraw(store: &Store, number: u128, now_ms: i64) -> bool {
+    let withdrawn =
+        store.write(move |tx| Box::pin(async move { tx.withdraw_xdm_package(id(number), now_ms, now_ms + DAY).await }));
+    let withdrawn: Result<bool, StoreError> = withdrawn.await;
+    withdrawn.unwrap()
+}
+
+async fn r_32_61_of_two_decisions_at_once_one_counts(store: Store) {
+    add(&store, package(1, Direction::Import, None), 10).await.unwrap();
+    assert!(!again(&store, 1, "{}", 1).await, "a job works on it");
+    settle(&store, 1, settlement(PackageState::Inspected, 20)).await;
+    let both = tokio::join!(again(&store, 1, "{\"sets\":[1]}", 1), again(&store, 1, "{\"sets\":[2]}", 1));
+    assert!(both.0 != both.1, "{both:?}");
+    let package = found(&store, 1).await;
+    let first = if both.0 { "{\"sets\":[1]}" } else { "{\"sets\":[2]}" };
+    assert_eq!((package.runs, package.order.as_str()), (2, first));
+    // A file that is gone cannot be taken over.
+    settle(&store, 1, Settlement { file: None, ..settlement(PackageState::Inspected, 40) }).await;
+    assert!(!again(&store, 1, "{}", 2).await);
+}
+
+async fn r_32_60_a_withdrawn_package_takes_its_present_job_with_it(store: Store) {
+    add(&store, package(1, Direction::Import, None), 10).await.unwrap();
+    let first = take(&store, 10).await;
+    settle(&store, 1, settlement(PackageState::Inspected, 20)).await;
+    let ended = store.write(move |tx| Box::pin(async move { tx.finish_job(first.lease, 20).await }));
+    let ended: Result<bool, StoreError> = ended.await;
+    assert!(ended.unwrap() && again(&store, 1, "{}", 1).await);
+    let second = take(&store, 31).await;
+    assert!(withdraw(&store, 1, 40).await && !withdraw(&store, 1, 41).await);
+    let tell = |job_id| {
+        let store = store.clone();
+        async move {
+            let told = store.write(move |tx| {
+                Box::pin(async move { tx.tell_of_withdrawn_xdm_package(id(1), job_id, "{\"taken\":1}").await })
+            });
+            let told: Result<bool, StoreError> = told.await;
+            told.unwrap()
+        }
+    };
+    assert!(!tell(first.job_id).await, "a job before");
+    assert!(tell(second.job_id).await);
+    assert_eq!(found(&store, 1).await.report.as_deref(), Some("{\"taken\":1}"));
+    let ended = store.write(move |tx| Box::pin(async move { tx.finish_job(second.lease, 50).await }));
+    let ended: Result<bool, StoreError> = ended.await;
+    assert!(!ended.unwrap(), "its job is nobody's any more");
+    let removable = store.read().await.unwrap().expired_xdm_packages(41, None).await.unwrap();
+    assert_eq!(removable.len(), 1, "its file goes at once, and is tried again until it is gone");
+}
+
+async fn r_32_60_a_list_carries_neither_orders_nor_reports(store: Store) {
+    add(&store, package(1, Direction::Export, None), 10).await.unwrap();
+    settle(&store, 1, settlement(PackageState::Done, 20)).await;
+    let mut tx = store.read().await.unwrap();
+    let listed = tx.xdm_packages(None, None, 10).await.unwrap();
+    let expired = tx.expired_xdm_packages(9 * DAY, None).await.unwrap();
+    for package in listed.iter().chain(&expired) {
+        assert_eq!((package.order.as_str(), package.report.as_deref(), package.octets), ("", None, Some(5 << 32)));
+    }
+    assert_eq!((listed.len(), expired.len()), (1, 1));
+    assert!(tx.find_xdm_package(id(1)).await.unwrap().expect("it is there").report.is_some());
+}
+
+async fn r_32_60_open_orders_of_a_node_are_counted(store: Store) {
+    for number in 1..=3 {
+        add(&store, package(number, Direction::Export, None), 10).await.unwrap();
+    }
+    add(&store, package(4, Direction::Import, None), 10).await.unwrap();
+    assert!(withdraw(&store, 1, 20).await);
+    let mut tx = store.read().await.unwrap();
+    assert_eq!(tx.open_xdm_packages(8, Direction::Export).await.unwrap(), 2);
+    assert_eq!(tx.open_xdm_packages(9, Direction::Export).await.unwrap(), 0);
+}
+
+async fn all_expired_packages_are_found_a_hundred_at_a_time(store: Store) {
+    for number in 1..=150 {
+        add(&store, package(number, Direction::Export, None), 10).await.unwrap();
+        settle(&store, number, settlement(PackageState::Done, 20)).await;
+    }
+    let (mut after, mut found) = (None, 0);
+    loop {
+        let next = store.read().await.unwrap().expired_xdm_packages(9 * DAY, after).await.unwrap();
+        let Some(last) = next.last() else { break };
+        (after, found) = (Some(last.package_id), found + next.len());
+    }
+    assert_eq!(found, 150);
 }

@@ -14,13 +14,18 @@ use crate::{
     store::StoreError,
 };
 
-/// The columns of [`XdmPackage`], from `xdm_package p` with its job `j`.
+/// The columns of [`XdmPackage`], from `xdm_package p` with its job `j`; without order and report, which may be long, where
+/// they are not named.
 macro_rules! select {
     ($rest:literal) => {
+        select!("'' AS order_json, CAST(NULL AS TEXT) AS report_json, ", $rest)
+    };
+    ($long:literal, $rest:literal) => {
         concat!(
             "SELECT p.package_id, p.direction, CASE WHEN p.state = 1 THEN COALESCE(j.state, 3) ELSE p.state END AS state, ",
-            "p.owner_org_key, p.node_key, p.delivery, p.priority, p.urgency, p.job_id, p.runs, p.order_json, ",
-            "p.report_json, COALESCE(p.problem, CASE WHEN p.state = 1 THEN j.problem ELSE NULL END) AS problem, p.file, ",
+            "p.owner_org_key, p.node_key, p.delivery, p.priority, p.urgency, p.job_id, p.runs, ",
+            $long,
+            "COALESCE(p.problem, CASE WHEN p.state = 1 THEN j.problem ELSE NULL END) AS problem, p.file, ",
             "p.octets, p.sha256, p.created_ms, p.ended_ms, p.expires_ms, p.receipt ",
             "FROM xdm_package p LEFT JOIN job j ON j.job_id = p.job_id ",
             $rest
@@ -33,22 +38,28 @@ statements! {
         urgency, idempotency_key, job_id, runs, order_json, file, octets, sha256, created_ms) \
         VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13, $14)";
     PACKAGE_OF_KEY = "SELECT package_id FROM xdm_package WHERE node_key = $1 AND direction = $2 AND idempotency_key = $3";
-    PACKAGE_FIND = select!("WHERE p.package_id = $1");
+    PACKAGE_FIND = select!("p.order_json, p.report_json, ", "WHERE p.package_id = $1");
     PACKAGE_LIST = select!("WHERE ($1 = 0 OR p.owner_org_key = $1) AND ($2 = 0 OR p.direction = $2) \
         ORDER BY p.created_ms DESC, p.package_id LIMIT $3");
     PACKAGE_AGAIN = "UPDATE xdm_package SET state = 1, job_id = $2, runs = runs + 1, order_json = $3, problem = NULL, \
-        ended_ms = NULL, expires_ms = NULL WHERE package_id = $1 AND state <> 5";
+        ended_ms = NULL, expires_ms = NULL WHERE package_id = $1 AND runs = $4 AND file IS NOT NULL AND state <> 5 \
+        AND (state <> 1 OR NOT EXISTS (SELECT 1 FROM job j WHERE j.job_id = xdm_package.job_id AND j.state <= 2))";
     PACKAGE_SETTLE = "UPDATE xdm_package SET state = $2, report_json = COALESCE($3, report_json), problem = $4, \
         file = $5, octets = $6, ended_ms = $7, expires_ms = $8 WHERE package_id = $1 AND state = 1";
-    PACKAGE_WITHDRAW = "UPDATE xdm_package SET state = 5, file = NULL, ended_ms = $2, expires_ms = $3 \
-        WHERE package_id = $1 AND state <> 5";
+    PACKAGE_WITHDRAW = "UPDATE xdm_package SET state = 5, ended_ms = $2, expires_ms = $3 \
+        WHERE package_id = $1 AND state <> 5 RETURNING job_id";
+    PACKAGE_TOLD = "UPDATE xdm_package SET report_json = $2 WHERE package_id = $1 AND job_id = $3 AND state = 5";
+    PACKAGE_OPEN = "SELECT COUNT(*) FROM xdm_package p JOIN job j ON j.job_id = p.job_id \
+        WHERE p.node_key = $1 AND p.direction = $2 AND p.state = 1 AND j.state <= 2";
     PACKAGE_RECEIPT = "UPDATE xdm_package SET receipt = $2 WHERE package_id = $1 AND receipt IS NULL";
     PACKAGE_FORGET_KEY = "UPDATE xdm_package SET idempotency_key = NULL WHERE package_id = $1";
     PACKAGE_FILES = "SELECT file FROM xdm_package WHERE file IS NOT NULL";
     PACKAGE_LOAD = "SELECT COUNT(*), COALESCE(CAST(SUM(octets) AS BIGINT), 0) FROM xdm_package \
         WHERE node_key = $1 AND file IS NOT NULL";
-    PACKAGE_LOST = select!("WHERE p.state = 1 AND COALESCE(j.state, 3) > 2 LIMIT 100");
-    PACKAGE_EXPIRED = select!("WHERE p.expires_ms < $1 AND p.file IS NOT NULL ORDER BY p.expires_ms LIMIT 100");
+    PACKAGE_LOST = select!("WHERE p.state = 1 AND COALESCE(j.state, 3) > 2 AND p.package_id > $1 \
+        ORDER BY p.package_id LIMIT 100");
+    PACKAGE_EXPIRED = select!("WHERE (p.expires_ms < $1 OR p.state = 5) AND p.file IS NOT NULL AND p.package_id > $2 \
+        ORDER BY p.package_id LIMIT 100");
     PACKAGE_DROP_FILE = "UPDATE xdm_package SET file = NULL WHERE package_id = $1 AND state <> 1";
     PACKAGE_DROP_NAMED = "UPDATE xdm_package SET file = NULL WHERE file = $1 AND state <> 1";
     PACKAGE_DELETE = "DELETE FROM xdm_package WHERE expires_ms < $1 AND file IS NULL AND state <> 1";
@@ -108,9 +119,9 @@ pub struct XdmPackage {
     pub job_id: Option<i64>,
     /// How many jobs there were.
     pub runs: i64,
-    /// What was ordered, JSON.
+    /// What was ordered, JSON; nothing in a list.
     pub order: String,
-    /// What came out, JSON.
+    /// What came out, JSON; none in a list.
     pub report: Option<String>,
     /// Why it failed: a code, a colon, words that name no patient.
     pub problem: Option<String>,
@@ -246,7 +257,7 @@ impl Tx {
         row.map(XdmPackage::try_from).transpose()
     }
 
-    /// Packages, of an organisation and a direction where they are named, the newest first.
+    /// Packages, of an organisation and a direction where they are named, the newest first; without orders and reports.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -261,7 +272,8 @@ impl Tx {
         rows.into_iter().map(XdmPackage::try_from).collect()
     }
 
-    /// Gives a package to one more job, with an order of its own; false when it was withdrawn.
+    /// Gives a package that had `runs` jobs to one more, with an order of its own; false when another was faster, a job
+    /// works on it, it was withdrawn, or its file is gone.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -270,8 +282,9 @@ impl Tx {
         id: PackageId,
         job_id: i64,
         order: &str,
+        runs: i64,
     ) -> Result<bool, StoreError> {
-        Ok(self.execute(&PACKAGE_AGAIN, args![id.to_string(), job_id, order]).await? == 1)
+        Ok(self.execute(&PACKAGE_AGAIN, args![id.to_string(), job_id, order, runs]).await? == 1)
     }
 
     /// Writes down what became of a package whose job ends; false when it was withdrawn meanwhile.
@@ -292,7 +305,8 @@ impl Tx {
         Ok(self.execute(&PACKAGE_SETTLE, values).await? == 1)
     }
 
-    /// Takes a package back; its file is nobody's then. False when that was done before.
+    /// Takes a package back, and the job that is to work on it; its file is to be removed then. False when that was done
+    /// before.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -302,7 +316,36 @@ impl Tx {
         now_ms: i64,
         expires_ms: i64,
     ) -> Result<bool, StoreError> {
-        Ok(self.execute(&PACKAGE_WITHDRAW, args![id.to_string(), now_ms, expires_ms]).await? == 1)
+        let values = args![id.to_string(), now_ms, expires_ms];
+        let Some((job_id,)) = self.fetch_optional::<(Option<i64>,)>(&PACKAGE_WITHDRAW, values).await? else {
+            return Ok(false);
+        };
+        if let Some(job_id) = job_id {
+            self.withdraw_job(job_id, now_ms).await?;
+        }
+        Ok(true)
+    }
+
+    /// Keeps what a job had done of a package when that was withdrawn; false when it was not, or has another job.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tell_of_withdrawn_xdm_package(
+        &mut self,
+        id: PackageId,
+        job_id: i64,
+        report: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_TOLD, args![id.to_string(), report, job_id]).await? == 1)
+    }
+
+    /// How many packages of a node and a direction wait for their job, or for its end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_xdm_packages(&mut self, node_key: NodeKey, direction: Direction) -> Result<u64, StoreError> {
+        let (count,): (i64,) = self.fetch_one(&PACKAGE_OPEN, args![node_key, direction.to_store()]).await?;
+        Ok(count.unsigned_abs())
     }
 
     /// Notes that a package has arrived; the first time counts.
@@ -339,21 +382,26 @@ impl Tx {
         Ok(XdmLoad { packages: packages.unsigned_abs(), octets: octets.unsigned_abs() })
     }
 
-    /// Packages whose job was given up or is gone, and that still say that it is to work on them.
+    /// The next packages, by id, whose job was given up or is gone, and that still say that it is to work on them. None at
+    /// the end.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn lost_xdm_packages(&mut self) -> Result<Vec<XdmPackage>, StoreError> {
-        let rows: Vec<Raw> = self.fetch_all(&PACKAGE_LOST, args![]).await?;
+    pub async fn lost_xdm_packages(&mut self, after: Option<PackageId>) -> Result<Vec<XdmPackage>, StoreError> {
+        let rows: Vec<Raw> = self.fetch_all(&PACKAGE_LOST, args![name_of(after)]).await?;
         rows.into_iter().map(XdmPackage::try_from).collect()
     }
 
-    /// Packages whose file is to be removed.
+    /// The next packages, by id, whose file is to be removed. None at the end.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn expired_xdm_packages(&mut self, now_ms: i64) -> Result<Vec<XdmPackage>, StoreError> {
-        let rows: Vec<Raw> = self.fetch_all(&PACKAGE_EXPIRED, args![now_ms]).await?;
+    pub async fn expired_xdm_packages(
+        &mut self,
+        now_ms: i64,
+        after: Option<PackageId>,
+    ) -> Result<Vec<XdmPackage>, StoreError> {
+        let rows: Vec<Raw> = self.fetch_all(&PACKAGE_EXPIRED, args![now_ms, name_of(after)]).await?;
         rows.into_iter().map(XdmPackage::try_from).collect()
     }
 
@@ -380,6 +428,11 @@ impl Tx {
     pub async fn delete_xdm_packages(&mut self, expired_before_ms: i64) -> Result<u64, StoreError> {
         self.execute(&PACKAGE_DELETE, args![expired_before_ms]).await
     }
+}
+
+/// What every later id is greater than.
+fn name_of(after: Option<PackageId>) -> String {
+    after.map(|id| id.to_string()).unwrap_or_default()
 }
 
 impl TryFrom<Raw> for XdmPackage {
