@@ -29,13 +29,13 @@ use crate::{
         NodeRole, RequestContext,
         xdm::{Direction, PackageId},
     },
-    service::xdm::jobs::{PackageError, Packages, XdmPackage},
+    service::xdm::jobs::{PackageError, Packages, XdmPackage, rights},
 };
 
 /// The transaction, for metrics and the trail.
 const TRANSACTION: &str = "ITI-32";
 /// Octets of an order or a decision.
-const ORDER_BYTES: u64 = 8 << 20;
+const ORDER_BYTES: u64 = 256 << 10;
 
 /// Puts the paths of packages into an application.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -69,10 +69,15 @@ struct Access {
     transactions: &'static [&'static str],
 }
 
-/// Who has packages made sees documents.
-const EXPORTS: Access = Access { role: NodeRole::Consumer, transactions: &["ITI-43", "ITI-18"] };
-/// Who brings packages provides documents.
-const IMPORTS: Access = Access { role: NodeRole::Source, transactions: &["ITI-41"] };
+impl Access {
+    const fn to(direction: Direction) -> Self {
+        let (role, transactions) = rights(direction);
+        Self { role, transactions }
+    }
+}
+
+const EXPORTS: Access = Access::to(Direction::Export);
+const IMPORTS: Access = Access::to(Direction::Import);
 
 /// A request that was let in.
 struct Entered<'a> {
@@ -123,6 +128,9 @@ async fn enter<'a>(
     let asks = |it: &&str| endpoint.assertions.requires(&admission.caller, it, admission.record.xua(it));
     if access.transactions.iter().any(asks) {
         let text = "this node must bring a user assertion, which only SOAP carries";
+        if let Err(error) = packages.refused(&ctx, "XdmAssertion", text).await {
+            return Err(answer::refused(&ctx, error));
+        }
         return Err(refusal(StatusCode::FORBIDDEN, "XdmAssertion", text));
     }
     if endpoint.audit_is_behind() {

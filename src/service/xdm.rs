@@ -10,5 +10,5 @@ pub mod jobs;
 
 pub use import::{
     Choice, CodeDefaults, CodeReplacement, Examined, Follower, Identity, ImportError, ImportSettings, Importer,
-    MediaOrigin, Progress, Unresolved, check, examine, verify,
+    MediaOrigin, Progress, Unresolved, Wanted, check, examine, verify,
 };

@@ -9,7 +9,7 @@ use super::{now_ms, until};
 use crate::{
     cli::{Failure, metadata::CodeLists},
     config::{Config, XdmWatch},
-    model::{rim::AdhocQueryRequest, xdm::Delivery},
+    model::{XuaMode, rim::AdhocQueryRequest, xdm::Delivery},
     service::{
         Auditor, Registry,
         xdm::{
@@ -40,11 +40,13 @@ pub(in crate::cli) fn of(
     let repository = importer.as_ref().map(Importer::repository).cloned();
     let origin = registry.cloned().zip(repository);
     let origin = origin.map(|(registry, repository)| Here { registry, repository, written: query_element });
+    let required = config.xua.modes.iter().filter(|(_, mode)| *mode == XuaMode::Required);
     let settings = PackageSettings {
         retention: config.xdm.retention,
         node_bytes: config.xdm.node_bytes,
         package_bytes: config.xdm.limits.package_bytes,
         deliveries: vec![Delivery::Package],
+        assertions: required.map(|(transaction, _)| *transaction).collect(),
         export: ExportSettings {
             source_id: config.xdm.source_id.clone(),
             contact: config.xdm.contact.clone(),

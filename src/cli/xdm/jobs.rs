@@ -7,7 +7,8 @@ use indicatif::HumanBytes;
 use crate::{
     cli::{
         DataArgs, Failure,
-        assembly::{audit_settings, open_store, packages},
+        assembly::{audit, audit_settings, open_store, packages},
+        clock,
         table::Table,
     },
     config::Config,
@@ -103,7 +104,7 @@ async fn work(command: &JobsCommand, config: &Config, store: &Store) -> Result<(
         JobsCommand::Show { id, shared } => show(&get(&packages, *id).await?, shared.json),
         JobsCommand::Withdraw { id, shared } => {
             let package = get(&packages, *id).await?;
-            match packages.withdraw(&package).await {
+            match packages.withdraw(&clock::context(), &package, Some(&audit::operator())).await {
                 Err(error @ PackageError::Standing(_)) => return Err(Failure::Refused(error.to_string())),
                 withdrawn => withdrawn.context("the package cannot be withdrawn")?,
             }

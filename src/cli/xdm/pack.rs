@@ -316,6 +316,7 @@ fn request(args: &PackArgs) -> Result<ExportRequest, Failure> {
             PageLanguage::En => Language::English,
         },
         target: if args.tree { Target::Tree(args.out.clone()) } else { Target::Zip(args.out.clone()) },
+        most_bytes: None,
     })
 }
 

@@ -96,7 +96,7 @@ pub(super) async fn withdrawn(
 ) -> Result<HttpResponse, HttpResponse> {
     let package = entered.package(request, direction).await?;
     if package.state != PackageState::Withdrawn {
-        entered.packages.withdraw(&package).await.map_err(|error| entered.refused(error))?;
+        entered.packages.withdraw(&entered.ctx, &package, None).await.map_err(|error| entered.refused(error))?;
     }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -14,7 +14,9 @@ mod transactions;
 mod vocabulary;
 
 pub use access::{denied, emergency_ended, emergency_started, object_attributes_changed};
-pub use media::{MediaImport, MediaKind, Medium, distributed_on_media, media_imported, package_fetched};
+pub use media::{
+    MediaImport, MediaKind, Medium, distributed_on_media, media_imported, package_fetched, package_withdrawn,
+};
 pub use operation::{
     Actor, Change, NodeFailure, application_started, application_stopped, assertion_rejected, configuration_changed,
     exported, imported, log_used, node_authentication_failed, recording_started, recording_stopped, roles_changed,

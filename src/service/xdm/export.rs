@@ -71,9 +71,13 @@ pub async fn export(
 ) -> Result<Exported, ExportError> {
     let mut plan = gather::plan(ctx, origin, request).await?;
     let identities = plan.identities();
+    let fits = request.most_bytes.is_none_or(|most| plan.document_bytes() <= most);
     watcher(Progress::Planned { bytes: plan.document_bytes() });
     let table = std::mem::take(&mut plan.table);
-    let made = make(ctx, origin, request, plan, watcher).await;
+    let made = match fits {
+        true => make(ctx, origin, request, plan, watcher).await,
+        false => Err(ExportError::Full),
+    };
     // A package that cannot be told of is none (S-AUD-50).
     if let Some(record) = record {
         let verdict = made.as_ref().map_or_else(Record::verdict, |_| Verdict::success());

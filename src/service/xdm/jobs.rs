@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 pub use crate::store::{Priority, XdmPackage};
+pub use caller::rights;
 pub use choice::{ImportOrder, ImportOrderError, PackageSummary};
 pub use fetch::PackageReader;
 pub use files::{PackageFiles, Spool, SpoolError, Spooled};
@@ -40,7 +41,7 @@ use super::{
 };
 use crate::{
     model::{
-        OrganisationKey, RequestContext,
+        NodeKey, OrganisationKey, RequestContext,
         xdm::{Delivery, Direction, PackageId, PackageState},
     },
     service::{
@@ -67,6 +68,9 @@ const POLICY: Policy = Policy {
     lease_ms: 60_000,
 };
 
+/// Orders of a node that wait, or are worked on, at most.
+const OPEN_ORDERS: u64 = 100;
+
 /// What packages may be told by configuration.
 #[derive(Clone, Debug)]
 pub struct PackageSettings {
@@ -78,6 +82,8 @@ pub struct PackageSettings {
     pub package_bytes: u64,
     /// How packages may leave.
     pub deliveries: Vec<Delivery>,
+    /// Transactions that ask every node for a user assertion, unless its record says otherwise.
+    pub assertions: Vec<&'static str>,
     /// Who makes packages here.
     pub export: ExportSettings,
 }
@@ -116,6 +122,9 @@ pub enum PackageError {
     /// The packages of the node take up all that they may.
     #[error("the packages of this node take up as much as they may; withdraw some, or wait until they expire")]
     Full,
+    /// So many orders of the node are open that no more are taken.
+    #[error("{OPEN_ORDERS} orders of this node are open; wait until some are done, or withdraw them")]
+    Busy,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -128,6 +137,12 @@ pub enum PackageError {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Payload {
     package: String,
+    /// The node that ordered this job; absent in jobs of an older release, where the one that ordered the package stands.
+    #[serde(default)]
+    node: Option<NodeKey>,
+    /// Subject DN of its certificate, for the audit.
+    #[serde(default)]
+    subject: Option<String>,
     /// The address that was called, for the audit.
     #[serde(default)]
     endpoint: String,
@@ -207,7 +222,7 @@ impl Packages {
         self.shared.store.read().await?.find_xdm_package(id).await?.ok_or(PackageError::Unknown)
     }
 
-    /// Packages, of an organisation and a direction where they are named, the newest first.
+    /// Packages, of an organisation and a direction where they are named, the newest first; without orders and reports.
     ///
     /// # Errors
     /// When they cannot be read.

@@ -115,6 +115,18 @@ pub fn package_fetched(parties: &Parties<'_>, place: &str, submitted: Submitted<
     event
 }
 
+/// 110129: a package is taken back by the node that asks, or by the person at the command line.
+pub fn package_withdrawn(parties: &Parties<'_>, actor: Option<&Actor>, place: &str) -> AuditEvent {
+    let mut event = parties.event(v::SECURITY_ALERT, AuditAction::E, Verdict::success());
+    event.event_types.push(v::SECURITY_CONFIGURATION);
+    let who = actor.map_or_else(|| parties.requester(), Actor::participant);
+    event.participants.extend([who, parties.application(false)]);
+    event.participants.extend(parties.persons());
+    let what = (v::ALERT_DESCRIPTION.into(), "taken back".to_owned());
+    event.objects.push(AuditObject { role: Some(3), details: vec![what], ..object(place, 2, v::URI) });
+    event
+}
+
 /// Row 26: ITI-32, Portable Media Creator, of one submission set. `actor` is the person at the command line.
 pub fn distributed_on_media(
     parties: &Parties<'_>,

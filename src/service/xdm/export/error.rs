@@ -24,6 +24,11 @@ pub enum ExportError {
     /// More than the names on a medium can count.
     #[error("XdmTooMany: a medium holds at most 99999 submission sets of 99999 documents each")]
     TooMany,
+    /// More octets than there may be.
+    #[error(
+        "XdmFull: the documents have more octets than the packages of this node may take up beside those that are there"
+    )]
+    Full,
     /// An object that cannot be understood.
     #[error("an object of the registry cannot be read: {0}")]
     Object(String),
@@ -79,7 +84,15 @@ fn told(findings: &[Finding]) -> String {
 impl ExportError {
     /// Whether somebody refused, rather than something broke.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Nothing | Self::Missing(_) | Self::BsnLeft(_) | Self::BsnUnreadable(..))
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Nothing
+                | Self::Full
+                | Self::Missing(_)
+                | Self::BsnLeft(_)
+                | Self::BsnUnreadable(..)
+        )
     }
 
     /// Whether a registry would answer, if it were asked about one patient at a time.
@@ -108,6 +121,7 @@ impl ExportError {
             Self::Refused(_)
             | Self::Nothing
             | Self::TooMany
+            | Self::Full
             | Self::Object(_)
             | Self::Missing(_)
             | Self::SourceCorrupt(_)
@@ -126,6 +140,7 @@ impl ExportError {
             Self::Peer(_) => "XdmPeer",
             Self::Nothing => "XdmNothing",
             Self::TooMany => "XdmTooMany",
+            Self::Full => "XdmFull",
             Self::Object(_) => "XdmObject",
             Self::Missing(_) => "XDSDocumentUniqueIdError",
             Self::SourceCorrupt(_) => "XdmSourceCorrupt",

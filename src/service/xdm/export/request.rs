@@ -122,4 +122,6 @@ pub struct ExportRequest {
     pub language: Language,
     /// Where it goes.
     pub target: Target,
+    /// Octets of all documents at most; none where the disk is the limit.
+    pub most_bytes: Option<u64>,
 }

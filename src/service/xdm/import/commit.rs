@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::{
@@ -92,7 +93,12 @@ pub struct Importer {
     store: Store,
     auditor: Auditor,
     settings: Arc<ImportSettings>,
+    /// Asked before each set.
+    wanted: Option<Wanted>,
 }
+
+/// Whether the import still is what somebody wants.
+pub type Wanted = Arc<dyn Fn() -> BoxFuture<'static, Result<bool, StoreError>> + Send + Sync>;
 
 /// What is known of a package while its sets are taken over one by one.
 struct Running<'a> {
@@ -109,7 +115,13 @@ struct Running<'a> {
 impl Importer {
     /// An importer that hands what it takes to this repository.
     pub fn new(repository: Repository, store: Store, auditor: Auditor, settings: ImportSettings) -> Self {
-        Self { repository, store, auditor, settings: Arc::new(settings) }
+        Self { repository, store, auditor, settings: Arc::new(settings), wanted: None }
+    }
+
+    /// The same, which takes no further set once the import is not wanted any more: the rest is skipped.
+    #[must_use]
+    pub fn while_wanted(&self, wanted: Wanted) -> Self {
+        Self { wanted: Some(wanted), ..self.clone() }
     }
 
     /// Where it hands what it takes.
@@ -156,6 +168,12 @@ impl Importer {
             let Some(set) = report.sets.get_mut(index) else { break };
             if stopped || !(choice.sets.is_empty() || choice.sets.contains(&set.ordinal)) {
                 set.state = SetState::Skipped;
+                continue;
+            }
+            if let Some(wanted) = &self.wanted
+                && !wanted().await?
+            {
+                (stopped, set.state) = (true, SetState::Skipped);
                 continue;
             }
             stopped = self.set(ctx, &mut running, index, set).await?;

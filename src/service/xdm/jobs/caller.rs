@@ -2,7 +2,10 @@
 
 use super::{Packages, Payload};
 use crate::{
-    model::{Caller, Ids, Node, RequestContext, Standing, xdm::PackageId},
+    model::{
+        Caller, Ids, Node, NodeRecord, NodeRole, RequestContext, Standing, XuaMode,
+        xdm::{Delivery, Direction, PackageId},
+    },
     store::{StoreError, TakenJob, XdmPackage},
 };
 
@@ -14,10 +17,10 @@ pub(super) struct Begun {
 
 /// Why a job does not begin.
 pub(super) enum NotBegun {
-    /// The package is gone.
+    /// The package is gone, withdrawn, or another job's.
     Gone,
-    /// The node may not take part any more.
-    Node(PackageId),
+    /// The node may not have this done any more, and why: a code, a colon, words.
+    Refused(PackageId, &'static str),
     /// It could not be read.
     Store(StoreError),
 }
@@ -34,14 +37,42 @@ impl Packages {
         let payload: Payload = serde_json::from_str(&job.payload).map_err(|_| NotBegun::Gone)?;
         let id: PackageId = payload.package.parse().map_err(|_| NotBegun::Gone)?;
         let package = self.shared.store.read().await?.find_xdm_package(id).await?.ok_or(NotBegun::Gone)?;
-        let caller = match package.node_key {
-            Node::LOOPBACK => Some(Caller::loopback()),
-            key => self.active_node(|node| node.key == key).await?,
+        if !package.state.is_open() || package.job_id != Some(job.job_id) {
+            return Err(NotBegun::Gone);
+        }
+        let record = match payload.node.unwrap_or(package.node_key) {
+            Node::LOOPBACK => Some(NodeRecord::loopback()),
+            key => self.active_record(|node| node.key == key).await?,
         };
-        let caller = Caller { address: payload.address, ..caller.ok_or(NotBegun::Node(id))? };
+        let record = record.filter(|it| it.node.organisation.key == package.owner_org_key);
+        let record = record.ok_or(NotBegun::Refused(id, "XdmNode: the node may not take part any more"))?;
+        self.may_order(&record, &package).map_err(|why| NotBegun::Refused(id, why))?;
+        let subject = payload.subject.unwrap_or_else(|| record.node.name.as_ref().into());
+        let caller = Caller { node: record.node, subject: subject.into(), address: payload.address };
         let mut ctx = RequestContext::new(caller, self.now(), "".into(), Ids::Random);
         ctx.endpoint = payload.endpoint.into();
         Ok(Begun { package, ctx })
+    }
+
+    /// Whether a node may have this done, as when it asked.
+    fn may_order(&self, record: &NodeRecord, package: &XdmPackage) -> Result<(), &'static str> {
+        let (role, transactions) = rights(package.direction);
+        if !record.node.has_role(role) {
+            return Err("XdmRole: the node has not the role for this");
+        }
+        // What the operator lets come through the watched folder, no user brings.
+        if package.delivery == Delivery::Folder {
+            return Ok(());
+        }
+        let asked_of_all = |it: &str| self.shared.settings.assertions.contains(&it);
+        let asks = |it: &&str| match record.xua(it) {
+            Some(mode) => mode == XuaMode::Required,
+            None => asked_of_all(it),
+        };
+        match transactions.iter().any(asks) {
+            true => Err("XdmAssertion: this node must bring a user assertion, which only SOAP carries"),
+            false => Ok(()),
+        }
     }
 
     /// The time of work that no request asked for.
@@ -51,9 +82,24 @@ impl Packages {
 
     /// The node that is meant, if it may take part.
     pub(super) async fn active_node(&self, is_it: impl Fn(&Node) -> bool) -> Result<Option<Caller>, StoreError> {
+        let node = self.active_record(is_it).await?.map(|record| record.node);
+        Ok(node.map(|node| Caller { subject: node.name.clone(), node, address: None }))
+    }
+
+    async fn active_record(&self, is_it: impl Fn(&Node) -> bool) -> Result<Option<NodeRecord>, StoreError> {
         let records = self.shared.store.read().await?.node_records().await?;
         let active = |it: &Node| it.standing == Standing::Active && it.organisation.standing == Standing::Active;
-        let node = records.into_iter().map(|record| record.node).find(|node| is_it(node) && active(node));
-        Ok(node.map(|node| Caller { subject: node.name.clone(), node, address: None }))
+        Ok(records.into_iter().find(|record| is_it(&record.node) && active(&record.node)))
+    }
+}
+
+/// The role that a node must have to make or bring packages, and the transactions that the work comes to. Source: S-TLS-17,
+/// S-XUA-03.
+pub const fn rights(direction: Direction) -> (NodeRole, &'static [&'static str]) {
+    match direction {
+        // Who has packages made sees documents.
+        Direction::Export => (NodeRole::Consumer, &["ITI-43", "ITI-18"]),
+        // Who brings packages provides documents.
+        Direction::Import => (NodeRole::Source, &["ITI-41"]),
     }
 }

@@ -39,8 +39,12 @@ impl Packages {
         let sender = &ctx.caller.node.organisation;
         let request =
             order.and_then(|it| it.request(sender, &self.shared.settings.export, Target::Zip(path.clone())).ok());
-        let Some(request) = request else {
+        let Some(mut request) = request else {
             return fail("XdmOrder: the order cannot be understood any more".to_owned()).await;
+        };
+        request.most_bytes = match self.room(package.node_key).await {
+            Ok(room) => Some(room),
+            Err(error) => return again(id, &error),
         };
         let record = Record { auditor: self.shared.auditor.clone(), actor: None, name: Some(place(id)) };
         let made = export::export(&mut ctx, origin, &request, Some(&record), Arc::new(|_| {})).await;

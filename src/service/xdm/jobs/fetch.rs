@@ -137,7 +137,11 @@ impl Packages {
             let submitted = Submitted { patient: set.patient_id.as_deref(), submission_set: Some(&*set.unique_id) };
             events::package_fetched(&parties, &place, submitted, verdict.clone())
         };
-        let events = report.unwrap_or_default().submission_sets.iter().map(event).collect();
+        let mut events: Vec<_> = report.unwrap_or_default().submission_sets.iter().map(event).collect();
+        // What is not known of a package does not keep its fetch out of the trail.
+        if events.is_empty() {
+            events.push(events::package_fetched(&parties, &place, Submitted::default(), verdict.clone()));
+        }
         Ok(self.shared.auditor.record(events).await?)
     }
 

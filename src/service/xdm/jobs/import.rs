@@ -1,6 +1,6 @@
 //! The jobs that look into a package that came, and that take it over. Source: R-32-33 to R-32-38, R-32-61.
 
-use std::fs::File;
+use std::{fs::File, sync::Arc};
 
 use tokio::task::spawn_blocking;
 
@@ -15,7 +15,7 @@ use crate::{
     service::{
         audit::events::MediaKind,
         jobs::Outcome,
-        xdm::{Choice, Importer, MediaOrigin},
+        xdm::{Choice, Importer, MediaOrigin, Wanted},
     },
     store::{Settlement, TakenJob, XdmPackage},
     wire::xdm::{Medium, MediumError},
@@ -51,18 +51,19 @@ impl Packages {
             return self.failed(&job, &package, "XdmNotHere: the repository is not here".to_owned()).await;
         };
         let order: ImportOrder = serde_json::from_str(&package.order).unwrap_or_default();
-        let mut choice = match (&work, order.choice()) {
+        let choice = match (&work, order.choice()) {
             (Work::Inspect, _) => Choice { dry_run: true, ..Choice::default() },
             (Work::Import, Ok(choice)) => choice,
             (Work::Import, Err(error)) => return self.failed(&job, &package, format!("XdmOrder: {error}")).await,
         };
         let origin = MediaOrigin { name: place(id), kind: kind_of(package.delivery), operator: None };
-        let report = match self.medium(id).await {
+        let importer = importer.while_wanted(self.wanted(&job, id));
+        let (report, is_told) = match self.medium(id).await {
             Ok(Ok(medium)) => match importer.import(&mut ctx, medium, &choice, &origin, &|_| {}).await {
-                Ok(report) => report,
+                Ok(report) => (report, !choice.dry_run),
                 Err(error) => return again(id, &error),
             },
-            Ok(Err(MediumError::Rejected(finding))) => PackageReport::rejected(finding),
+            Ok(Err(MediumError::Rejected(finding))) => (PackageReport::rejected(finding), false),
             Ok(Err(MediumError::Io(error))) if error.kind() == std::io::ErrorKind::NotFound => {
                 return self.failed(&job, &package, "XdmGone: the package is not here any more".to_owned()).await;
             }
@@ -70,8 +71,8 @@ impl Packages {
             Err(error) => return again(id, &error),
         };
         // Also where nothing was to be kept yet, a package that is refused is in the trail (spec §11).
-        if report.outcome == PackageOutcome::Rejected {
-            choice.dry_run = false;
+        if report.outcome == PackageOutcome::Rejected && !is_told {
+            let choice = Choice { dry_run: false, ..choice };
             if let Err(error) = importer.rejected(&ctx, &report, &choice, &origin).await {
                 return again(id, &error);
             }
@@ -82,7 +83,7 @@ impl Packages {
             Work::Import => imported(&report),
         };
         let next = match follows.then(|| self.job(&ctx, IMPORT, id, package.priority, package.runs + 1)).transpose() {
-            Ok(job) => job.map(|job| (job, package.order.clone())),
+            Ok(job) => job.map(|job| (job, package.order.clone(), package.runs)),
             Err(error) => return again(id, &error),
         };
         let ended_ms = (self.shared.clock)();
@@ -95,12 +96,39 @@ impl Packages {
             ended_ms,
             expires_ms: self.expiry(ended_ms),
         };
+        let told = settlement.report.clone();
         match self.settle(job.lease, id, settlement, next).await {
-            Ok(_) => {
+            Ok(false) => self.withdrawn_meanwhile(&job, id, told).await,
+            Ok(true) => {
                 let (state, sets) = (state.as_str(), report.sets.len());
                 tracing::info!(package = %id, state, sets, "looked into, or took over, a package");
                 Outcome::Settled
             }
+            Err(error) => again(id, &error),
+        }
+    }
+
+    /// Whether a job still is to work on a package.
+    fn wanted(&self, job: &TakenJob, id: PackageId) -> Wanted {
+        let (store, job_id) = (self.shared.store.clone(), job.job_id);
+        Arc::new(move || {
+            let store = store.clone();
+            Box::pin(async move {
+                let package = store.read().await?.find_xdm_package(id).await?;
+                Ok(package.is_some_and(|it| it.state.is_open() && it.job_id == Some(job_id)))
+            })
+        })
+    }
+
+    /// Keeps what was taken of a package before it was withdrawn.
+    async fn withdrawn_meanwhile(&self, job: &TakenJob, id: PackageId, report: Option<String>) -> Outcome {
+        let (Some(report), job_id) = (report, job.job_id) else { return Outcome::Settled };
+        let kept = self.shared.store.write(move |tx| {
+            let report = report.clone();
+            Box::pin(async move { tx.tell_of_withdrawn_xdm_package(id, job_id, &report).await })
+        });
+        match kept.await {
+            Ok(_) => Outcome::Settled,
             Err(error) => again(id, &error),
         }
     }
@@ -117,10 +145,8 @@ impl Packages {
         match why {
             NotBegun::Gone => Outcome::Failed("XdmGone: the package is not here any more".to_owned()),
             NotBegun::Store(error) => Outcome::Again(error.to_string()),
-            NotBegun::Node(id) => match self.get(id).await {
-                Ok(package) => {
-                    self.failed(job, &package, "XdmNode: the node may not take part any more".to_owned()).await
-                }
+            NotBegun::Refused(id, why) => match self.get(id).await {
+                Ok(package) => self.failed(job, &package, why.to_owned()).await,
                 Err(error) => again(id, &error),
             },
         }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Documents that one order may name.
-const MOST_DOCUMENTS: usize = 100_000;
+const MOST_DOCUMENTS: usize = 10_000;
 /// Characters of a line that a person writes.
 const MOST_TEXT: usize = 1_000;
 
@@ -205,13 +205,14 @@ impl ExportOrder {
                 Some(_) => return Err(wrong("language", "one of nl, en")),
             },
             target,
+            most_bytes: None,
         })
     }
 
     fn selection(&self) -> Result<Selection, ExportOrderError> {
         const ONE: ExportOrderError = wrong("patient", "exactly one of patient, documents, submissionSet, folder");
         if self.documents.len() > MOST_DOCUMENTS {
-            return Err(wrong("documents", "at most 100000"));
+            return Err(wrong("documents", "at most 10000"));
         }
         let documents = Some(&self.documents).filter(|ids| !ids.is_empty());
         match (&self.patient, documents, &self.submission_set, &self.folder) {

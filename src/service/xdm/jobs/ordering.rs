@@ -1,13 +1,15 @@
 //! Orders: written down with their jobs, changed and taken back. Source: R-32-34, R-32-60, R-32-61.
 
 use super::{
-    EXPORT, ExportOrder, IMPORT, INSPECT, ImportOrder, PackageError, Packages, Payload, Priority, Spooled, XdmPackage,
+    EXPORT, ExportOrder, IMPORT, INSPECT, ImportOrder, OPEN_ORDERS, PackageError, Packages, Payload, Priority, Spooled,
+    XdmPackage, export::place,
 };
 use crate::{
     model::{
-        RequestContext,
+        NodeKey, RequestContext,
         xdm::{Delivery, Direction, PackageId, PackageState},
     },
+    service::audit::events::{self, Actor, Parties},
     store::{NewJob, NewXdmPackage, StoreError},
 };
 
@@ -76,17 +78,21 @@ impl Packages {
     /// # Errors
     /// [`PackageError::Full`] when not.
     pub async fn refuse_beyond_room(&self, ctx: &RequestContext, octets: u64) -> Result<(), PackageError> {
-        let load = self.shared.store.read().await?.xdm_load(ctx.caller.node_key()).await?;
-        match load.octets.saturating_add(octets) > self.shared.settings.node_bytes {
-            true => Err(PackageError::Full),
-            false => Ok(()),
-        }
+        let room = self.room(ctx.caller.node_key()).await?;
+        if octets > room || room == 0 { Err(PackageError::Full) } else { Ok(()) }
+    }
+
+    /// Octets that the packages of a node may take up beside those that are there.
+    pub(super) async fn room(&self, node_key: NodeKey) -> Result<u64, StoreError> {
+        let load = self.shared.store.read().await?.xdm_load(node_key).await?;
+        Ok(self.shared.settings.node_bytes.saturating_sub(load.octets))
     }
 
     /// Takes over what was chosen of a package that was looked into, as a job; durable when this returns.
     ///
     /// # Errors
-    /// [`PackageError::Standing`] while a job works on it, or when it was withdrawn or its file is gone.
+    /// [`PackageError::Standing`] while a job works on it, when it was withdrawn or its file is gone, or when another request
+    /// was a moment earlier.
     pub async fn commit(
         &self,
         ctx: &RequestContext,
@@ -104,39 +110,81 @@ impl Packages {
             let (job, json) = (job.clone(), json.clone());
             Box::pin(async move {
                 let job_id = tx.enqueue(&job, now_ms).await?;
-                tx.order_xdm_package_again(id, job_id, &json).await
+                match tx.order_xdm_package_again(id, job_id, &json, runs - 1).await? {
+                    true => Ok(()),
+                    // The job goes with the transaction.
+                    false => {
+                        let now = tx.find_xdm_package(id).await?.ok_or(PackageError::Unknown)?;
+                        Err(PackageError::Standing(now.state))
+                    }
+                }
             })
         });
-        match taken.await? {
-            true => {
-                self.shared.bell.notify_one();
-                Ok(())
-            }
-            false => Err(PackageError::Standing(PackageState::Withdrawn)),
-        }
+        taken.await?;
+        self.shared.bell.notify_one();
+        Ok(())
     }
 
-    /// Takes a package back: a job that works on it loses its right to, and its file is removed.
+    /// Takes a package back, which the audit trail is told: a job that works on it loses its right to, and its file is
+    /// removed. `actor` is the person at the command line. A submission set that is being registered at that moment still
+    /// is; none is begun after it, and the report says which were taken.
     ///
     /// # Errors
     /// [`PackageError::Standing`] when that was done before.
-    pub async fn withdraw(&self, package: &XdmPackage) -> Result<(), PackageError> {
+    pub async fn withdraw(
+        &self,
+        ctx: &RequestContext,
+        package: &XdmPackage,
+        actor: Option<&Actor>,
+    ) -> Result<(), PackageError> {
         let now_ms = (self.shared.clock)();
-        let (id, job_id, expires_ms) = (package.package_id, package.job_id, self.expiry(now_ms));
+        let (id, expires_ms) = (package.package_id, self.expiry(now_ms));
+        let event = self.shared.auditor.records().then(|| {
+            let source_id = &self.shared.auditor.settings().source_id;
+            let parties = match actor {
+                Some(_) => Parties::own(ctx, source_id),
+                None => Parties::new(ctx, source_id),
+            };
+            events::package_withdrawn(&parties, actor, &place(id))
+        });
         let withdrawn = self.shared.store.write(move |tx| {
+            let event = event.clone();
             Box::pin(async move {
-                if let Some(job_id) = job_id {
-                    tx.withdraw_job(job_id, now_ms).await?;
+                let withdrawn = tx.withdraw_xdm_package(id, now_ms, expires_ms).await?;
+                if withdrawn {
+                    tx.insert_audits(event.as_slice()).await?;
                 }
-                tx.withdraw_xdm_package(id, now_ms, expires_ms).await
+                Ok::<_, StoreError>(withdrawn)
             })
         });
         if !withdrawn.await? {
             return Err(PackageError::Standing(PackageState::Withdrawn));
         }
-        self.shared.files.remove(id).await?;
         self.shared.ended.send_modify(|count| *count += 1);
-        Ok(())
+        match self.drop_file(id).await {
+            // Upkeep tries again.
+            Err(PackageError::Io(error)) => {
+                tracing::warn!(package = %id, %error, "the file of a package cannot be removed at the moment");
+                Ok(())
+            }
+            dropped => dropped.map(drop),
+        }
+    }
+
+    /// Removes the file of a package on which no job works, and says so in its row: both or neither. False when one does.
+    pub(super) async fn drop_file(&self, id: PackageId) -> Result<bool, PackageError> {
+        let files = self.shared.files.clone();
+        let dropped = self.shared.store.write(move |tx| {
+            let files = files.clone();
+            Box::pin(async move {
+                let dropped = tx.drop_xdm_file(id).await?;
+                if dropped {
+                    files.remove(id).await?;
+                }
+                Ok::<_, PackageError>(dropped)
+            })
+        });
+        dropped.await
     }
 
     pub(super) fn job(
@@ -147,8 +195,13 @@ impl Packages {
         priority: Priority,
         runs: i64,
     ) -> Result<NewJob, StoreError> {
-        let (endpoint, address) = (ctx.endpoint.to_string(), ctx.caller.address);
-        let payload = Payload { package: id.to_string(), endpoint, address };
+        let payload = Payload {
+            package: id.to_string(),
+            node: Some(ctx.caller.node_key()),
+            subject: Some(ctx.caller.subject.to_string()),
+            endpoint: ctx.endpoint.to_string(),
+            address: ctx.caller.address,
+        };
         Ok(NewJob {
             kind,
             // No node keeps the others waiting.
@@ -171,6 +224,12 @@ impl Packages {
         let key = idempotency_key.map(str::to_owned);
         if let Some(known) = self.known(node_key, direction, key.as_deref()).await? {
             return Ok((known, false));
+        }
+        if direction == Direction::Export {
+            let open = self.shared.store.read().await?.open_xdm_packages(node_key, direction).await?;
+            if open >= OPEN_ORDERS {
+                return Err(PackageError::Busy);
+            }
         }
         let id = PackageId::from_bits(u128::from_be_bytes(*ctx.fresh_uuid().as_bytes()));
         let kind = if direction == Direction::Export { EXPORT } else { INSPECT };

@@ -9,13 +9,13 @@ use crate::{
 impl Packages {
     /// Ends a job and says what became of its package, both or neither; false when the job was not ours any more.
     ///
-    /// `next` is a job that goes on with it, and its order.
+    /// `next` is a job that goes on with a package that had so many, and its order.
     pub(super) async fn settle(
         &self,
         lease: JobLease,
         id: PackageId,
         settlement: Settlement,
-        next: Option<(NewJob, String)>,
+        next: Option<(NewJob, String, i64)>,
     ) -> Result<bool, StoreError> {
         let settled = self
             .shared
@@ -30,9 +30,9 @@ impl Packages {
                     if !ended || !tx.settle_xdm_package(id, &settlement).await? {
                         return Ok(false);
                     }
-                    if let Some((job, order)) = &next {
+                    if let Some((job, order, runs)) = &next {
                         let job_id = tx.enqueue(job, settlement.ended_ms).await?;
-                        tx.order_xdm_package_again(id, job_id, order).await?;
+                        tx.order_xdm_package_again(id, job_id, order, *runs).await?;
                     }
                     Ok::<_, StoreError>(true)
                 })

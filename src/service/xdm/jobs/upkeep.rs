@@ -3,7 +3,7 @@
 use super::{EXPORT, IMPORT, INSPECT, POLICY, PackageError, Packages};
 use crate::{
     model::xdm::PackageState,
-    store::{Settlement, StoreError},
+    store::{Settlement, StoreError, XdmPackage},
 };
 
 /// What was put in order.
@@ -59,33 +59,8 @@ impl Packages {
     pub async fn upkeep(&self) -> Result<Upkeep, PackageError> {
         let mut done = Upkeep::default();
         let now_ms = (self.shared.clock)();
-        for package in self.shared.store.read().await?.lost_xdm_packages().await? {
-            let withdrawn = package.state == PackageState::Withdrawn;
-            let unknown = || Some("XdmLost: its job is gone".to_owned());
-            let settlement = Settlement {
-                state: if withdrawn { PackageState::Withdrawn } else { PackageState::Failed },
-                report: None,
-                problem: package.problem.clone().or_else(unknown),
-                file: package.file.clone(),
-                octets: package.octets,
-                ended_ms: now_ms,
-                expires_ms: self.expiry(now_ms),
-            };
-            let id = package.package_id;
-            let settled = self.shared.store.write(move |tx| {
-                let settlement = settlement.clone();
-                Box::pin(async move { tx.settle_xdm_package(id, &settlement).await })
-            });
-            done.lost += usize::from(settled.await?);
-        }
-        for package in self.shared.store.read().await?.expired_xdm_packages(now_ms).await? {
-            let id = package.package_id;
-            let dropped = self.shared.store.write(move |tx| Box::pin(async move { tx.drop_xdm_file(id).await }));
-            if dropped.await? {
-                self.shared.files.remove(id).await?;
-                done.expired += 1;
-            }
-        }
+        done.lost = self.settle_lost(now_ms).await?;
+        done.expired = self.remove_expired(now_ms).await?;
         // What is known of a package stays as long again as its file did.
         let retention_ms = self.expiry(0);
         let forgotten_ms = now_ms.saturating_sub(retention_ms);
@@ -93,5 +68,57 @@ impl Packages {
             self.shared.store.write(move |tx| Box::pin(async move { tx.delete_xdm_packages(forgotten_ms).await }));
         let _: u64 = forgotten.await?;
         Ok(done)
+    }
+
+    async fn settle_lost(&self, now_ms: i64) -> Result<usize, PackageError> {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let lost = self.shared.store.read().await?.lost_xdm_packages(after).await?;
+            let Some(last) = lost.last() else { return Ok(count) };
+            after = Some(last.package_id);
+            for package in lost {
+                count += usize::from(self.settle_one_lost(&package, now_ms).await?);
+            }
+        }
+    }
+
+    async fn settle_one_lost(&self, package: &XdmPackage, now_ms: i64) -> Result<bool, PackageError> {
+        let withdrawn = package.state == PackageState::Withdrawn;
+        let unknown = || Some("XdmLost: its job is gone".to_owned());
+        let settlement = Settlement {
+            state: if withdrawn { PackageState::Withdrawn } else { PackageState::Failed },
+            report: None,
+            problem: package.problem.clone().or_else(unknown),
+            file: package.file.clone(),
+            octets: package.octets,
+            ended_ms: now_ms,
+            expires_ms: self.expiry(now_ms),
+        };
+        let id = package.package_id;
+        let settled = self.shared.store.write(move |tx| {
+            let settlement = settlement.clone();
+            Box::pin(async move { tx.settle_xdm_package(id, &settlement).await })
+        });
+        Ok(settled.await?)
+    }
+
+    /// Removes what is to go, all of it; a file that cannot be removed keeps its row, and is tried again the next time.
+    async fn remove_expired(&self, now_ms: i64) -> Result<usize, PackageError> {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let expired = self.shared.store.read().await?.expired_xdm_packages(now_ms, after).await?;
+            let Some(last) = expired.last() else { return Ok(count) };
+            after = Some(last.package_id);
+            for package in expired {
+                let id = package.package_id;
+                match self.drop_file(id).await {
+                    Ok(dropped) => count += usize::from(dropped),
+                    Err(PackageError::Io(error)) => {
+                        tracing::warn!(package = %id, %error, "the file of a package cannot be removed at the moment");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
     }
 }

@@ -2,7 +2,8 @@
 //! beside it.
 //!
 //! A file is taken when it has not changed for a while, so that a writer is waited for; one that does not look whole gets
-//! more time. The same octets are imported once, also when a process dies between import and move. Names of files may be
+//! more time. It is moved to `.taking` first, where no later file of its name replaces it while it is worked on; what lies
+//! there at a start is gone on with. The same octets are imported once, also when a process dies between import and move. Names of files may be
 //! those of patients and stand in no log.
 //!
 //! Source: R-32-34 (`auto_commit`).
@@ -17,6 +18,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde_json::json;
 use tokio::task::spawn_blocking;
 
 use super::{Delivery, ImportOrder, PackageError, Packages, SpoolError, Spooled, XdmPackage, shown};
@@ -78,11 +80,14 @@ pub struct Watch {
     packages: Packages,
     settings: WatchSettings,
     seen: HashMap<OsString, Seen>,
-    /// Files whose package is worked on.
+    /// Files in [`TAKING`] whose package is worked on.
     taken: HashMap<OsString, PackageId>,
     /// Files of which it was told that they cannot be taken.
     told: HashSet<OsString>,
 }
+
+/// Where a file lies while it is worked on.
+const TAKING: &str = ".taking";
 
 impl Watch {
     /// Watches a folder, which is made if it is not there.
@@ -90,7 +95,7 @@ impl Watch {
     /// # Errors
     /// When it cannot be made.
     pub fn new(packages: Packages, settings: WatchSettings) -> io::Result<Self> {
-        for place in ["", "done", "held", "failed"] {
+        for place in ["", "done", "held", "failed", TAKING] {
             DirBuilder::new().recursive(true).mode(0o700).create(settings.folder.join(place))?;
         }
         Ok(Self { packages, settings, seen: HashMap::new(), taken: HashMap::new(), told: HashSet::new() })
@@ -103,30 +108,38 @@ impl Watch {
 
     /// Looks once: takes what is whole, and moves what has been dealt with.
     pub async fn look(&mut self) {
-        let files = match list(&self.settings.folder) {
-            Ok(files) => files,
-            Err(error) => {
-                tracing::warn!(%error, "the watched folder cannot be read");
-                return;
-            }
-        };
-        self.seen.retain(|name, _| files.contains_key(name));
-        self.taken.retain(|name, _| files.contains_key(name));
-        self.told.retain(|name| files.contains_key(name));
-        for (name, now) in files {
-            if let Err(error) = self.file(&name, now).await
-                && self.told.insert(name)
-            {
-                tracing::warn!(%error, "a package of the watched folder cannot be taken at the moment");
-            }
+        if let Err(error) = self.look_into_folder().await {
+            tracing::warn!(%error, "the watched folder cannot be read");
         }
     }
 
-    async fn file(&mut self, name: &OsString, now: Seen) -> Result<(), WatchError> {
-        if let Some(id) = self.taken.get(name) {
-            let package = self.packages.get(*id).await?;
-            return if package.state.is_open() { Ok(()) } else { self.put_away(name, &package).await };
+    async fn look_into_folder(&mut self) -> io::Result<()> {
+        let files = list(&self.settings.folder)?;
+        self.seen.retain(|name, _| files.contains_key(name));
+        for (name, now) in &files {
+            let claimed = self.claim(name, *now);
+            self.tell(name, claimed.map_err(WatchError::from));
         }
+        let taking = list(&self.settings.folder.join(TAKING))?;
+        self.taken.retain(|name, _| taking.contains_key(name));
+        self.told.retain(|name| files.contains_key(name) || taking.contains_key(name));
+        for (name, now) in taking {
+            let dealt_with = self.file(&name, now.octets).await;
+            self.tell(&name, dealt_with);
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, name: &OsString, done: Result<(), WatchError>) {
+        if let Err(error) = done
+            && self.told.insert(name.clone())
+        {
+            tracing::warn!(%error, "a package of the watched folder cannot be taken at the moment");
+        }
+    }
+
+    /// Moves a file that is whole to where it is worked on, unless one of its name lies there still.
+    fn claim(&mut self, name: &OsString, now: Seen) -> io::Result<()> {
         let before = self.seen.entry(name.clone()).or_insert(now);
         if (before.octets, before.changed) != (now.octets, now.changed) {
             *before = now;
@@ -136,19 +149,39 @@ impl Watch {
         if still < self.settings.quiet || (still < self.settings.quiet * PATIENCE && !looks_whole(&path)?) {
             return Ok(());
         }
-        let id = self.take(&path).await?;
+        let taking = self.settings.folder.join(TAKING).join(name);
+        if !taking.exists() {
+            fs::rename(&path, &taking)?;
+            self.seen.remove(name);
+        }
+        Ok(())
+    }
+
+    /// Goes on with a file that was claimed.
+    async fn file(&mut self, name: &OsString, octets: u64) -> Result<(), WatchError> {
+        if let Some(id) = self.taken.get(name) {
+            let package = self.packages.get(*id).await?;
+            return if package.state.is_open() { Ok(()) } else { self.put_away(name, &package).await };
+        }
+        let settings = self.packages.settings();
+        if octets > settings.package_bytes.min(settings.node_bytes) {
+            return self.put_away_too_large(name).await;
+        }
+        let mut ctx = self.context().await?;
+        // Before a single octet is copied: this is asked again and again.
+        self.packages.refuse_beyond_room(&ctx, octets).await?;
+        let id = self.take(&mut ctx, &self.settings.folder.join(TAKING).join(name)).await?;
         self.taken.insert(name.clone(), id);
         Ok(())
     }
 
     /// Brings a file in. Octets that were dealt with before are not again, unless that came to nothing.
-    async fn take(&self, path: &Path) -> Result<PackageId, WatchError> {
-        let mut ctx = self.context().await?;
+    async fn take(&self, ctx: &mut RequestContext, path: &Path) -> Result<PackageId, WatchError> {
         let order = ImportOrder { auto_commit: self.settings.auto_commit, ..ImportOrder::default() };
         loop {
             let spooled = self.copy(path).await?;
             let key = format!("folder-{}", spooled.sha256);
-            let received = self.packages.receive(&mut ctx, spooled, Delivery::Folder, &order, Some(&key)).await?;
+            let received = self.packages.receive(ctx, spooled, Delivery::Folder, &order, Some(&key)).await?;
             let (id, is_new) = received;
             let state = self.packages.get(id).await?.state;
             if is_new || state.is_open() || state == PackageState::Done {
@@ -194,15 +227,34 @@ impl Watch {
             PackageState::Held | PackageState::Inspected => "held",
             PackageState::Failed | PackageState::Withdrawn | PackageState::Waiting | PackageState::Running => "failed",
         };
+        self.move_to(place, name, package.package_id.to_string(), shown::object(package, true)).await
+    }
+
+    /// Moves a file away that no package may be as large as.
+    async fn put_away_too_large(&mut self, name: &OsString) -> Result<(), WatchError> {
+        let settings = self.packages.settings();
+        let most = settings.package_bytes.min(settings.node_bytes);
+        let text = format!("a package has at most {most} octets");
+        let report = json!({ "state": "failed", "problem": { "code": "XdmTooLarge", "text": text } });
+        // Of no package: the name is merely one of its own.
+        let id = self.context().await?.fresh_uuid().to_string().replace("urn:uuid:", "");
+        self.move_to("failed", name, id, report.to_string()).await
+    }
+
+    async fn move_to(
+        &mut self,
+        place: &'static str,
+        name: &OsString,
+        id: String,
+        report: String,
+    ) -> Result<(), WatchError> {
         let folder = self.settings.folder.clone();
-        let (from, report) = (folder.join(name), shown::object(package, true));
+        let from = folder.join(TAKING).join(name);
         let stem = Path::new(name).file_stem().unwrap_or(name.as_os_str()).to_os_string();
-        let id = package.package_id.to_string();
         spawn_blocking(move || move_away(&from, &folder.join(place), &stem, &id, &report))
             .await
             .map_err(io::Error::other)??;
         self.taken.remove(name);
-        self.seen.remove(name);
         Ok(())
     }
 }
