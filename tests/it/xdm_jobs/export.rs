@@ -12,6 +12,7 @@ use crate::{
         sample::{self, names},
         scratch,
         servers::{Store, until},
+        trail,
     },
     iti41::provided,
     xdm_pack::package::{Opened, audited, here},
@@ -26,11 +27,16 @@ pub fn trials() -> Vec<Trial> {
         r_32_60_an_export_that_cannot_be_made_says_why,
         r_32_60_an_order_that_cannot_be_understood_is_refused_without_its_values,
         r_32_41_order_and_fetch_are_in_the_trail,
+        r_32_41_a_withdrawal_and_a_fetch_without_a_report_are_in_the_trail,
+        r_32_60_so_many_orders_of_a_node_are_open_at_most,
+        r_32_60_an_order_is_short,
     ]
     .collect();
     all.extend(plain![
         r_32_60_an_export_that_is_withdrawn_while_it_runs_leaves_nothing,
         r_32_60_packages_are_removed_after_the_retention,
+        r_32_60_packages_that_are_made_fit_into_the_share_of_the_node,
+        a_file_that_cannot_be_removed_holds_up_no_other,
         what_a_killed_process_left_is_removed_at_start
     ]);
     all
@@ -216,4 +222,104 @@ fn what_a_killed_process_left_is_removed_at_start() {
     let response = get(&server, &format!("{location}/package"));
     let set = opened(&response.body).set("SUBSET01").submission_set();
     assert_eq!(set.identifier(names::SS_PATIENT_ID), Some(patient));
+}
+
+/// What the trail has of a package.
+fn told_of(server: &TestServer, package: &Value) -> Vec<Value> {
+    let name = format!("urn:knoop:xdm-package:{}", package["id"].as_str().expect("an id"));
+    trail::events(server, &[]).into_iter().filter(|event| event.to_string().contains(&name)).collect()
+}
+
+fn r_32_41_a_withdrawal_and_a_fetch_without_a_report_are_in_the_trail(server: &TestServer) {
+    let (patient, _) = provided(server, b"to be taken back");
+    let location = ordered(server, &json!({ "patient": patient }));
+    let done = settled(server, &location);
+    let id = done["id"].as_str().expect("an id");
+    let forget = format!("UPDATE xdm_package SET report_json = NULL WHERE package_id = '{id}'");
+    trail::tamper(&server.prepared, false, &forget);
+    let before = told_of(server, &done).len();
+    assert_eq!(get(server, done["package"].as_str().expect("where it is")).status, 200);
+    assert_eq!(told_of(server, &done).len(), before + 1, "a fetch is told of, whatever is known of the package");
+    for _ in 0..2 {
+        assert_eq!(call(server, "DELETE", &location, &[], b"").status, 204);
+    }
+    let events = told_of(server, &done);
+    assert_eq!(events.len(), before + 2, "taken back once");
+    let withdrawn = events.last().expect("the withdrawal");
+    assert_eq!(trail::kind(withdrawn), ("110113", "E", "110129", "Success"), "{withdrawn}");
+}
+
+fn r_32_60_so_many_orders_of_a_node_are_open_at_most(server: &TestServer) {
+    let order = json!({ "patient": sample::patient() });
+    let key = format!("order-{}", sample::number());
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key.as_str())];
+    let first = told(202, &call(server, "POST", "/xdm/export", &headers, order.to_string().as_bytes()));
+    // A hundred that nobody works on.
+    let job = sample::number() >> 16;
+    let far = i64::MAX >> 8;
+    let waiting = format!(
+        "INSERT INTO job (job_id, kind, destination, payload, priority, state, attempts, takes, created_ms, place_ms, \
+         run_at_ms, owner_org_key) VALUES ({job}, 'none', 'none', '', 2, 1, 0, 0, 0, 0, {far}, 1)"
+    );
+    let node = "(SELECT node_key FROM xdm_package LIMIT 1)";
+    let hundred = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) \
+         INSERT INTO xdm_package (package_id, direction, state, owner_org_key, node_key, delivery, priority, urgency, job_id, \
+         runs, order_json, created_ms) SELECT 'ffffffffffffffffffff' || (100000000000 + i), 1, 1, 99, {node}, 1, 2, '', \
+         {job}, 1, '{{}}', 0 FROM n"
+    );
+    trail::tamper(&server.prepared, false, &waiting);
+    trail::tamper(&server.prepared, false, &hundred);
+    let refused = told(429, &post(server, "/xdm/export", &order));
+    assert_eq!(refused["code"], "XdmBusy");
+    let again = told(202, &call(server, "POST", "/xdm/export", &headers, order.to_string().as_bytes()));
+    assert_eq!(first["id"], again["id"], "an order that was taken stays taken");
+    trail::tamper(&server.prepared, false, "DELETE FROM xdm_package WHERE owner_org_key = 99");
+    told(202, &post(server, "/xdm/export", &order));
+}
+
+fn r_32_60_an_order_is_short(server: &TestServer) {
+    let order = json!({ "documents": ["2.25.1"], "comment": " ".repeat(300 << 10) });
+    assert_eq!(told(413, &post(server, "/xdm/export", &order))["code"], "XdmTooLarge");
+}
+
+fn r_32_60_packages_that_are_made_fit_into_the_share_of_the_node() {
+    let prepared = TestServer::prepare(Store::Sqlite).expect("a place").setting("xdm.node", "1 MiB");
+    let server = prepared.start().expect("a server");
+    let (large, _) = provided(&server, &vec![b'x'; 2 << 20]);
+    let (small, _) = provided(&server, b"small");
+    let failed = settled(&server, &ordered(&server, &json!({ "patient": large })));
+    assert_eq!((&failed["state"], &failed["problem"]["code"]), (&"failed".into(), &"XdmFull".into()), "{failed}");
+    assert!(scratch::files_below(&server.prepared.data.join("xdm/outgoing")).is_empty());
+    assert_eq!(settled(&server, &ordered(&server, &json!({ "patient": small })))["state"], "done");
+}
+
+fn a_file_that_cannot_be_removed_holds_up_no_other() {
+    let prepared = TestServer::prepare(Store::Sqlite).expect("a place").setting("xdm.retention", "1 ms");
+    let server = prepared.start().expect("a server");
+    let (patient, _) = provided(&server, b"for a while");
+    let ids: Vec<String> = (0..3)
+        .map(|_| {
+            settled(&server, &ordered(&server, &json!({ "patient": patient })))["id"].as_str().unwrap_or("").into()
+        })
+        .collect();
+    let mut sorted = ids.clone();
+    sorted.sort();
+    let first = server.prepared.data.join(format!("xdm/outgoing/{}.zip", sorted[0]));
+    server.kill();
+    // A directory of its name cannot be removed as a file.
+    fs::remove_file(&first).expect("it is there");
+    let incoming = server.prepared.data.join(format!("xdm/incoming/{}.zip", sorted[0]));
+    fs::create_dir(&incoming).expect("room");
+    fs::write(&first, "again").expect("room");
+    let server = server.prepared.clone().start().expect("it starts all the same");
+    for id in &sorted[1..] {
+        assert!(!server.prepared.data.join(format!("xdm/outgoing/{id}.zip")).exists(), "others are removed");
+    }
+    fs::remove_dir(&incoming).expect("it is there");
+    fs::write(&first, "again").expect("room");
+    server.kill();
+    let server = server.prepared.clone().start().expect("it starts again");
+    assert!(!first.exists(), "it is tried again");
+    drop(server);
 }

@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 use super::kit::{brought, call, get, post, settled, told};
 use crate::{
-    harness::{TestServer, on_every_store, plain, sample, scratch, servers::Store},
+    harness::{
+        TestServer, on_every_store, plain, sample, scratch,
+        servers::{Store, until},
+        trail,
+    },
     xdm_import::{File, codes, document, entries, set_of, tree, zipped},
 };
 
@@ -20,6 +24,9 @@ pub fn trials() -> Vec<Trial> {
         r_32_35_some_sets_are_taken_and_the_report_says_which,
         r_32_56_a_package_that_comes_again_is_already_present,
         r_32_33_sets_are_chosen,
+        r_32_61_a_decision_that_was_taken_is_carried_out,
+        r_32_61_a_withdrawn_import_stops_and_tells_what_it_took,
+        r_32_41_a_refused_package_is_in_the_trail_once,
     ]
     .collect();
     all.extend(plain![r_32_38_nobody_is_guessed_and_that_is_409, r_32_61_beyond_the_limits_is_413]);
@@ -189,4 +196,64 @@ fn r_32_61_beyond_the_limits_is_413() {
     let mut statuses: Vec<u16> = (0..20).map(|_| brought(&server, &large[..60 << 10]).status).collect();
     statuses.dedup();
     assert_eq!(statuses, [400, 507], "R-32-61: a node may not fill the disk");
+}
+
+fn r_32_61_a_decision_that_was_taken_is_carried_out(server: &TestServer) {
+    for _ in 0..5 {
+        let patients = [sample::patient(), sample::patient()];
+        let documents = patients.each_ref().map(|patient| document(patient, "A.TXT", b"either"));
+        let sets = [set_of(&patients[0], &[&documents[0]]), set_of(&patients[1], &[&documents[1]])];
+        let zip = package(&[(&sets[0], &[("A.TXT", b"either")]), (&sets[1], &[("A.TXT", b"either")])]);
+        let inspected = told(200, &brought(server, &zip));
+        let at = location(&inspected);
+        let decide = |set: usize| post(server, &format!("{at}/commit"), &json!({ "sets": [set] })).status;
+        let statuses = std::thread::scope(|scope| {
+            let both = [1, 2].map(|set| scope.spawn(move || decide(set)));
+            both.map(|it| it.join().expect("an answer"))
+        });
+        assert!(statuses.iter().all(|status| [202, 409].contains(status)), "{statuses:?}");
+        let ended = settled(server, &at);
+        assert_eq!(ended["state"], "done", "{ended}");
+        for (status, patient) in statuses.iter().zip(&patients) {
+            assert_eq!(entries(server, patient).len(), usize::from(*status == 202), "{statuses:?}");
+        }
+    }
+}
+
+fn r_32_61_a_withdrawn_import_stops_and_tells_what_it_took(server: &TestServer) {
+    const SETS: usize = 60;
+    let patient = sample::patient();
+    let octets = vec![b'x'; 256 << 10];
+    let documents: Vec<sample::Object> = (0..SETS).map(|_| document(&patient, "A.TXT", &octets)).collect();
+    let sets: Vec<sample::Submission> = documents.iter().map(|document| set_of(&patient, &[document])).collect();
+    let files: [File; 1] = [("A.TXT", &octets)];
+    let all: Vec<(&sample::Submission, &[File])> = sets.iter().map(|set| (set, &files[..])).collect();
+    let inspected = told(200, &brought(server, &package(&all)));
+    let at = location(&inspected);
+    told(202, &post(server, &format!("{at}/commit"), &json!({})));
+    until(|| !entries(server, &patient).is_empty());
+    assert_eq!(call(server, "DELETE", &at, &[], b"").status, 204);
+    let imported = || {
+        let package = told(200, &get(server, &at));
+        assert_eq!(package["state"], "withdrawn");
+        let sets = package["report"]["sets"].as_array().cloned().unwrap_or_default();
+        let of = |state: &str| sets.iter().filter(|set| set["state"] == state).count();
+        (of("imported"), of("skipped"))
+    };
+    until(|| imported().0 > 0);
+    let (taken, skipped) = imported();
+    assert_eq!((taken + skipped, entries(server, &patient).len()), (SETS, taken), "the report says what was taken");
+}
+
+fn r_32_41_a_refused_package_is_in_the_trail_once(server: &TestServer) {
+    let top = scratch::directory(&format!("xdm-{:x}", sample::number()));
+    fs::write(top.join("README.TXT"), "no package").expect("room");
+    let refused = told(400, &brought(server, &fs::read(zipped(&top)).expect("made")));
+    let name = format!("urn:knoop:xdm-package:{}", refused["id"].as_str().expect("an id"));
+    let told_of = || trail::events(server, &[]).iter().filter(|event| event.to_string().contains(&name)).count();
+    assert_eq!(told_of(), 1, "looked into");
+    let at = location(&refused);
+    told(202, &post(server, &format!("{at}/commit"), &json!({})));
+    assert_eq!(settled(server, &at)["state"], "failed");
+    assert_eq!(told_of(), 2, "and once more when it was to be taken over");
 }

@@ -1,19 +1,24 @@
 //! Who may have packages made, and bring them. Source: S-TLS-17, R-32-50.
 
+use std::fs;
+
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use super::kit::{call_over, is_open, told};
 use crate::{
-    harness::{http::Response, plain, servers::until, tls::Client},
+    harness::{http::Response, plain, sample, scratch, servers::until, tls::Client},
     iti41::provided,
     nodes_tls::Region,
+    xdm_import::{document, entries, set_of, tree, zipped},
 };
 
 pub fn trials() -> Vec<Trial> {
     plain![
         s_tls_17_a_node_has_the_role_and_sees_the_packages_of_its_organisation,
-        s_xua_03_who_must_bring_an_assertion_uses_soap
+        s_xua_03_who_must_bring_an_assertion_uses_soap,
+        s_tls_17_who_takes_a_package_over_is_who_said_so,
+        s_tls_17_a_job_asks_again_whether_its_node_may
     ]
     .into()
 }
@@ -66,4 +71,45 @@ fn s_xua_03_who_must_bring_an_assertion_uses_soap() {
     let consumer = region.node("consumer", &["--role", "consumer"]);
     let refused = told(403, &call(&region, &consumer, "POST", "/xdm/export", &json!({ "patient": "x" })));
     assert_eq!(refused["code"], "XdmAssertion");
+    let told_of = |event: &Value| event["reason"].as_str().is_some_and(|it| it.contains("XdmAssertion"));
+    assert!(region.events().iter().any(told_of), "it is in the trail");
+}
+
+/// A package with one document.
+fn of_one(patient: &str) -> Vec<u8> {
+    let document = document(patient, "A.TXT", b"brought");
+    fs::read(zipped(&tree(&[(&set_of(patient, &[&document]), &[("A.TXT", b"brought")])]))).expect("made")
+}
+
+fn s_tls_17_who_takes_a_package_over_is_who_said_so() {
+    let region = Region::new(&[]);
+    let first = region.node("brings", &["--role", "source"]);
+    let second = region.node("decides", &["--role", "source"]);
+    let patient = sample::patient();
+    let zip = of_one(&patient);
+    let headers = [("Content-Type", "application/zip")];
+    let response = call_over(&mut region.connect(&first), "POST", "/xdm/import/inspect", &headers, &zip);
+    let at = format!("/xdm/import/{}", told(200, &response)["id"].as_str().expect("an id"));
+    told(202, &call(&region, &second, "POST", &format!("{at}/commit"), &json!({})));
+    assert_eq!(settled(&region, &second, &at)["state"], "done");
+    let events = region.events();
+    let import = events.iter().find(|it| it["event_id"]["code"] == "110107" && it["outcome"] == "Success");
+    let import = import.expect("it is in the trail").to_string();
+    assert!(import.contains("decides") && !import.contains("brings"), "{import}");
+}
+
+fn s_tls_17_a_job_asks_again_whether_its_node_may() {
+    let folder = scratch::directory(&format!("watched-{:x}", sample::number()));
+    let watched = folder.display().to_string();
+    let settings = [("xdm.watch.folder", &*watched), ("xdm.watch.quiet", "100 ms"), ("xdm.watch.node", "reader")];
+    let region = Region::new(&[&settings[..], &[("xdm.watch.auto_commit", "true")]].concat());
+    region.node("reader", &["--role", "consumer"]);
+    let patient = sample::patient();
+    fs::write(folder.join("a.part"), of_one(&patient)).expect("room");
+    fs::rename(folder.join("a.part"), folder.join("a.zip")).expect("renamed");
+    let report = folder.join("failed/a.json");
+    until(|| report.exists());
+    let failed: Value = serde_json::from_slice(&fs::read(&report).expect("a report")).expect("JSON");
+    assert_eq!(failed["problem"]["code"], "XdmRole", "{failed}");
+    assert!(entries(&region.server, &patient).is_empty());
 }

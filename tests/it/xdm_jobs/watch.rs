@@ -9,7 +9,7 @@ use std::{
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::kit::{ordered, settled};
+use super::kit::{brought, call, ordered, settled, told};
 use crate::{
     harness::{
         TestServer, sample, scratch,
@@ -23,9 +23,12 @@ use crate::{
 type OnStore = fn(Store);
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 3] = [
+    let own: [(&'static str, OnStore); 6] = [
         ("r_32_34_what_is_green_is_taken_over_and_all_else_is_put_aside", sorted),
         ("a_writer_that_is_still_writing_is_waited_for", waited_for),
+        ("a_file_of_the_same_name_replaces_none_that_is_worked_on", overwritten),
+        ("r_32_61_what_is_too_large_is_put_aside", too_large),
+        ("r_32_61_what_finds_no_room_waits", waits_for_room),
         ("packages_are_listed_shown_and_withdrawn", listed),
     ];
     own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
@@ -107,6 +110,48 @@ fn waited_for(store: Store) {
     let held = report(&folder.join("held/slow.json"));
     assert_eq!((&held["state"], &held["report"]["outcome"]), (&"inspected".into(), &"all".into()), "{held}");
     assert!(entries(&server, &patient).is_empty());
+}
+
+fn overwritten(store: Store) {
+    let (folder, patients) = (folder(), [sample::patient(), sample::patient(), sample::patient()]);
+    let prepared = watching(store, &folder, true);
+    // What a process before this one had claimed.
+    fs::create_dir_all(folder.join(".taking")).expect("room");
+    fs::copy(package(&patients[0], b"claimed", b"claimed"), folder.join(".taking/same.zip")).expect("room");
+    drop_into(&folder, &package(&patients[1], b"second", b"second"), "same.zip");
+    let server = prepared.start().expect("it starts");
+    until(|| !folder.join("same.zip").exists());
+    drop_into(&folder, &package(&patients[2], b"third", b"third"), "same.zip");
+    let done = folder.join("done");
+    until(|| scratch::files_below(&done).iter().filter(|it| it.extension().is_some_and(|it| it == "zip")).count() == 3);
+    for patient in &patients {
+        assert_eq!(entries(&server, patient).len(), 1, "each is taken over");
+    }
+    assert!(scratch::files_below(&folder.join(".taking")).is_empty());
+}
+
+fn too_large(store: Store) {
+    let folder = folder();
+    let server = watching(store, &folder, true).setting("xdm.package", "64 KiB").start().expect("it starts");
+    let octets = [&vec![b'x'; 70 << 10][..], b"PK\x05\x06"].concat();
+    fs::write(folder.join("large.part"), octets).expect("room");
+    fs::rename(folder.join("large.part"), folder.join("large.zip")).expect("renamed");
+    assert_eq!(report(&folder.join("failed/large.json"))["problem"]["code"], "XdmTooLarge");
+    until(|| folder.join("failed/large.zip").exists());
+    assert!(scratch::files_below(&server.prepared.data.join("xdm/incoming")).is_empty());
+}
+
+fn waits_for_room(store: Store) {
+    let (folder, patient) = (folder(), sample::patient());
+    let server = watching(store, &folder, true).setting("xdm.node", "64 KiB").start().expect("it starts");
+    let large = told(400, &brought(&server, &vec![b'x'; 63 << 10]));
+    drop_into(&folder, &package(&patient, b"later", b"later"), "later.zip");
+    until(|| folder.join(".taking/later.zip").exists());
+    assert!(entries(&server, &patient).is_empty());
+    let at = format!("/xdm/import/{}", large["id"].as_str().expect("an id"));
+    assert_eq!(call(&server, "DELETE", &at, &[], b"").status, 204);
+    assert_eq!(report(&folder.join("done/later.json"))["state"], "done");
+    assert_eq!(entries(&server, &patient).len(), 1);
 }
 
 fn knoop(server: &TestServer, arguments: &[&str]) -> (i32, String) {
