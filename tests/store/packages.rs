@@ -277,7 +277,13 @@ async fn r_32_60_a_withdrawn_package_takes_its_present_job_with_it(store: Store)
     let ended: Result<bool, StoreError> = ended.await;
     assert!(ended.unwrap() && again(&store, 1, "{}", 1).await);
     let second = take(&store, 31).await;
+    let wanted = |job_id| {
+        let store = store.clone();
+        async move { store.read().await.unwrap().is_xdm_package_wanted(id(1), job_id).await.unwrap() }
+    };
+    assert!(wanted(second.job_id).await && !wanted(first.job_id).await);
     assert!(withdraw(&store, 1, 40).await && !withdraw(&store, 1, 41).await);
+    assert!(!wanted(second.job_id).await, "an import that runs stops");
     let tell = |job_id| {
         let store = store.clone();
         async move {

@@ -49,6 +49,8 @@ statements! {
     PACKAGE_WITHDRAW = "UPDATE xdm_package SET state = 5, ended_ms = $2, expires_ms = $3 \
         WHERE package_id = $1 AND state <> 5 RETURNING job_id";
     PACKAGE_TOLD = "UPDATE xdm_package SET report_json = $2 WHERE package_id = $1 AND job_id = $3 AND state = 5";
+    PACKAGE_WANTED = "SELECT COUNT(*) FROM xdm_package p JOIN job j ON j.job_id = p.job_id \
+        WHERE p.package_id = $1 AND p.job_id = $2 AND p.state = 1 AND j.state = 2";
     PACKAGE_OPEN = "SELECT COUNT(*) FROM xdm_package p JOIN job j ON j.job_id = p.job_id \
         WHERE p.node_key = $1 AND p.direction = $2 AND p.state = 1 AND j.state <= 2";
     PACKAGE_RECEIPT = "UPDATE xdm_package SET receipt = $2 WHERE package_id = $1 AND receipt IS NULL";
@@ -337,6 +339,15 @@ impl Tx {
         report: &str,
     ) -> Result<bool, StoreError> {
         Ok(self.execute(&PACKAGE_TOLD, args![id.to_string(), report, job_id]).await? == 1)
+    }
+
+    /// Whether a job still is to work on a package.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_xdm_package_wanted(&mut self, id: PackageId, job_id: i64) -> Result<bool, StoreError> {
+        let (count,): (i64,) = self.fetch_one(&PACKAGE_WANTED, args![id.to_string(), job_id]).await?;
+        Ok(count == 1)
     }
 
     /// How many packages of a node and a direction wait for their job, or for its end.

@@ -98,7 +98,8 @@ impl Packages {
         };
         let told = settlement.report.clone();
         match self.settle(job.lease, id, settlement, next).await {
-            Ok(false) => self.withdrawn_meanwhile(&job, id, told).await,
+            Ok(false) if matches!(work, Work::Import) => self.withdrawn_meanwhile(&job, id, told).await,
+            Ok(false) => Outcome::Settled,
             Ok(true) => {
                 let (state, sets) = (state.as_str(), report.sets.len());
                 tracing::info!(package = %id, state, sets, "looked into, or took over, a package");
@@ -113,10 +114,7 @@ impl Packages {
         let (store, job_id) = (self.shared.store.clone(), job.job_id);
         Arc::new(move || {
             let store = store.clone();
-            Box::pin(async move {
-                let package = store.read().await?.find_xdm_package(id).await?;
-                Ok(package.is_some_and(|it| it.state.is_open() && it.job_id == Some(job_id)))
-            })
+            Box::pin(async move { store.read().await?.is_xdm_package_wanted(id, job_id).await })
         })
     }
 
