@@ -83,7 +83,7 @@ fn sorted(store: Store) {
     assert_eq!(entries(&server, &patient).len(), 1);
     // The same octets once more: nothing is imported twice.
     drop_into(&folder, &green, "green.zip");
-    until(|| !folder.join("green.zip").exists());
+    until(|| scratch::files_below(&folder.join("done")).len() == 4 && !folder.join("green.zip").exists());
     let packages = scratch::files_below(&folder.join("done"));
     assert_eq!(packages.len(), 4, "both files, each with a report: {packages:?}");
     assert_eq!(entries(&server, &patient).len(), 1);
