@@ -39,7 +39,7 @@ use crate::{
         access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
         audit_view::AuditView,
         jobs::{Clock, Jobs, Policy},
-        mail::SEND_MAIL,
+        mail::{SEND_MAIL, SENDING},
         nodes::Nodes,
         refusals::RefusalLog,
         repository::{CONFIRM_REGISTRATION, RegistryLink},
@@ -178,7 +178,7 @@ pub(super) async fn run(
     }
     let mail = mail::mail(config, &store, &auditor, tls.client.clone());
     if let Some(mail) = mail.clone() {
-        jobs = jobs.with(SEND_MAIL, Policy::default(), mail.send_mail(Arc::new(now_ms)));
+        jobs = jobs.with(SEND_MAIL, SENDING, mail.send_mail(Arc::new(now_ms)));
     }
     development::admit_clients(config, &store).await?;
     let nodes = Arc::new(Nodes::load(&store).await.context("the nodes cannot be read")?);

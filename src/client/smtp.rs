@@ -68,13 +68,13 @@ impl fmt::Debug for SmtpRelay {
 /// What became of a mail that the relay did not take. `Display` names no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SmtpError {
-    /// There is no relay to talk to. Nothing was sent.
+    /// There is no relay to talk to, or it does not want to talk with us: its greeting, TLS, our password. Nothing was sent.
     #[error("the mail relay cannot be reached: {0}")]
     NotReached(String),
     /// It said no for now (4xx), with this code. Nothing was sent.
     #[error("the mail relay refused for now ({0})")]
     Later(u16),
-    /// It said no (5xx), with this code. Nothing was sent.
+    /// It said no (5xx) to this mail, with this code: to its sender, its addressee or what is in it. Nothing was sent.
     #[error("the mail relay refused ({0})")]
     Refused(u16),
     /// The connection broke after the message went out and before the relay said that it has it: it may have been sent.
@@ -123,11 +123,11 @@ impl SmtpRelay {
         };
         let hello = ClientId::Domain(self.hello.clone());
         let connection = AsyncSmtpConnection::connect_with_transport(stream, &hello).await;
-        let mut connection = connection.map_err(|error| refused(&error))?;
+        let mut connection = connection.map_err(|error| unwilling(&error))?;
         if let Some((user, password)) = self.login.as_ref().filter(|_| self.tls != SmtpTls::None) {
             let login = Credentials::new(user.clone(), password.expose_secret().to_owned());
             let asked = connection.auth(&[Mechanism::Plain, Mechanism::Login], &login).await;
-            asked.map_err(|error| refused(&error))?;
+            asked.map_err(|error| unwilling(&error))?;
         }
         Ok(connection)
     }
@@ -177,8 +177,7 @@ async fn answer(stream: &mut BufReader<TcpStream>, wanted: u16) -> Result<(), Sm
         match line.get(3) {
             Some(b'-') => {}
             _ if code == wanted => return Ok(()),
-            _ if (400..500).contains(&code) => return Err(SmtpError::Later(code)),
-            _ => return Err(SmtpError::Refused(code)),
+            _ => return Err(not_reached(format!("it answered {code} before it took a mail"))),
         }
     }
     Err(not_reached("it does not come to an end"))
@@ -186,6 +185,14 @@ async fn answer(stream: &mut BufReader<TcpStream>, wanted: u16) -> Result<(), Sm
 
 fn not_reached(why: impl fmt::Display) -> SmtpError {
     SmtpError::NotReached(why.to_string())
+}
+
+/// Trouble before the mail was spoken of: whatever the code, the mail is not at fault.
+fn unwilling(error: &lettre::transport::smtp::Error) -> SmtpError {
+    match error.status().map(u16::from) {
+        Some(code) => not_reached(format!("it answered {code} before it took a mail")),
+        None => not_reached("the connection broke, or what came is no SMTP"),
+    }
 }
 
 fn refused(error: &lettre::transport::smtp::Error) -> SmtpError {

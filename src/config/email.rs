@@ -32,8 +32,10 @@ pub struct EmailConfig {
     pub partners: Option<PathBuf>,
     /// Authorities and certificates that are believed when they sign for the address that they name.
     pub trust: TrustConfig,
-    /// Send and take packages that are neither signed nor encrypted (R-32-26).
+    /// Take packages that are not signed (R-32-26).
     pub allow_unsigned: bool,
+    /// Send packages neither signed nor encrypted where there is no certificate of the addressee (R-32-26).
+    pub send_unencrypted: bool,
     /// Ask for a receipt (R-32-28).
     pub notify: bool,
     /// Longest mail, after base64 (R-32-31).
@@ -71,6 +73,7 @@ impl EmailConfig {
             partners: s.optional("email.partners"),
             trust: TrustConfig::read(s, "email"),
             allow_unsigned: s.parsed("email.allow_unsigned", false),
+            send_unencrypted: s.parsed("email.send_unencrypted", false),
             notify: s.parsed("email.notify", true),
             max_bytes: s.size("email.max_bytes", "20 MiB", "100 MiB"),
             retention: s.duration("email.retention", Duration::from_secs(90 * 86_400)),
@@ -133,7 +136,8 @@ mod tests {
     #[test]
     fn r_32_31_and_r_32_26_defaults_are_strict() {
         let email = Config::default().email;
-        assert_eq!((email.allow_unsigned, email.notify, email.max_bytes), (false, true, 20 << 20));
+        assert_eq!((email.allow_unsigned, email.send_unencrypted), (false, false));
+        assert_eq!((email.notify, email.max_bytes), (true, 20 << 20));
         assert!(email.relay.is_none());
     }
 

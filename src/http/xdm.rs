@@ -10,7 +10,6 @@ mod answer;
 mod export;
 mod import;
 mod intake;
-mod range;
 
 use actix_http::ConnectionType;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header, web};

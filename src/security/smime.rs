@@ -6,6 +6,7 @@
 //!
 //! Source: RFC 8551, RFC 5652; DICOM PS3.15 Annex B.8; spec xdm §6 (R-32-26).
 
+mod hash;
 mod keys;
 mod open;
 mod seal;

@@ -7,8 +7,10 @@
 //! Source: spec xdm §6 (R-32-24 to R-32-31); design section 9 (Jobs).
 
 mod deliver;
+mod make;
 mod order;
 mod receive;
+mod withdraw;
 
 use std::path::PathBuf;
 
@@ -23,13 +25,25 @@ use crate::{
     security::smime::{SmimeError, SmimeSettings},
     service::{
         Auditor,
+        jobs::Policy,
         pickup::{Pickup, PickupError},
+        xdm::NoPackage,
     },
     store::{MailRow, MailState, Store, StoreError},
 };
 
 /// The kind of jobs that hand mails to the relay.
 pub const SEND_MAIL: &str = "send-mail";
+
+/// How they are treated: a relay may be away for a weekend. The pauses of 44 attempts add up to three days.
+pub const SENDING: Policy = Policy {
+    at_a_time: 4,
+    in_flight: 2,
+    attempts: 44,
+    first_pause_ms: 60_000,
+    longest_pause_ms: 2 * 3_600_000,
+    lease_ms: 60_000,
+};
 
 /// What may be told by configuration.
 #[derive(Clone, Debug)]
@@ -40,8 +54,8 @@ pub struct MailSettings {
     pub domain: String,
     /// Keys and certificates.
     pub smime: SmimeSettings,
-    /// Send packages that are neither signed nor encrypted where there is no certificate (R-32-26).
-    pub allow_unsigned: bool,
+    /// Send packages neither signed nor encrypted where there is no certificate of the addressee (R-32-26).
+    pub send_unencrypted: bool,
     /// Ask for receipts (R-32-28).
     pub notify: bool,
     /// Longest mail (R-32-31).
@@ -73,6 +87,15 @@ pub enum MailError {
     NoWay(&'static str),
 }
 
+impl From<NoPackage> for MailError {
+    fn from(error: NoPackage) -> Self {
+        match error {
+            NoPackage::Io(error) => Self::Io(error),
+            NoPackage::Refused(why) => Self::Package(why),
+        }
+    }
+}
+
 /// Packages by mail. Cheap to clone.
 #[derive(Clone)]
 pub struct MailService {
@@ -97,11 +120,12 @@ impl MailService {
         Self { store, auditor, pickup, relay, spool: Spool::new(folder, "zip"), settings }
     }
 
-    /// Deletes packages of mails that ended or were never ordered, and forgets mails that were ordered before `forget_ms`.
+    /// Settles mails whose job has ended, deletes packages of mails that ended or were never ordered, and forgets mails that were ordered before `forget_ms`.
     ///
     /// # Errors
     /// Trouble of our own.
     pub async fn clear(&self, now_ms: i64, forget_ms: i64) -> Result<(), MailError> {
+        self.settle_stranded(now_ms).await?;
         for (path, id) in self.spool.settled(now_ms) {
             let row = match id {
                 Some(id) => self.store.read().await?.find_mail(&id).await?,

@@ -12,6 +12,7 @@ mod visit;
 
 use std::{path::PathBuf, sync::Arc};
 
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::Semaphore;
 
 pub use code::Code;
@@ -23,6 +24,13 @@ use crate::{
     service::Auditor,
     store::{Store, StoreError},
 };
+
+/// A time in milliseconds since 1970 as people in the Netherlands read it; UTC where the machine knows no time zones.
+pub fn local_time(ms: i64) -> String {
+    let time = Timestamp::from_millisecond(ms).unwrap_or_default();
+    let zone = TimeZone::get("Europe/Amsterdam").unwrap_or(TimeZone::UTC);
+    time.to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string()
+}
 
 /// Wrong codes that lock a package.
 pub const TRIES: i64 = 5;

@@ -7,8 +7,10 @@
 pub mod export;
 mod import;
 pub mod jobs;
+mod sets;
 
 pub use import::{
     Choice, CodeDefaults, CodeReplacement, Examined, Follower, Identity, ImportError, ImportSettings, Importer,
     MediaOrigin, Progress, Unresolved, Wanted, check, examine, verify,
 };
+pub use sets::{NoPackage, PackageSets};

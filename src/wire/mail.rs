@@ -15,11 +15,11 @@ mod notice;
 #[cfg(test)]
 mod tests;
 
-pub use compose::{ComposeError, Envelope, encrypted, package_entity, plain, receipt, reference, signed};
+pub use compose::{ComposeError, Envelope, encrypted, link_entity, package_entity, plain, receipt, reference, signed};
 pub use disposition::{Disposition, Outcome};
 pub use entity::{Entity, MailError, MailLimits, canonical};
 pub use incoming::{Attachment, Content, Incoming};
-pub use notice::{Link, Notice, Party};
+pub use notice::{Link, Notice, NoticePriority, Party};
 
 /// What the subject of a mail with a package holds. Source: R-32-24.
 pub const SUBJECT: &str = "XDM/1.0/DDM";

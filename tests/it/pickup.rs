@@ -22,13 +22,15 @@ use crate::harness::{
 type OnStore = fn(Store);
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 7] = [
+    let own: [(&'static str, OnStore); 9] = [
         ("s_tls_31_the_right_code_opens_the_package_once", right),
         ("s_tls_31_five_wrong_codes_lock_and_a_new_code_unlocks", locked),
         ("s_tls_31_many_guesses_at_once_are_no_more_guesses", at_once),
         ("s_tls_34_what_expired_or_was_taken_back_is_gone", gone),
         ("s_tls_33_no_script_no_cache_no_names", headers),
         ("s_tls_30_too_many_requests_of_one_address_wait", rate),
+        ("s_tls_34_every_download_is_recorded_whatever_its_range", recorded),
+        ("r_32_41_offer_and_download_tell_the_patient_and_the_set", about),
         ("r_32_60_a_download_goes_on_where_it_broke_off", resumed),
     ];
     own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
@@ -222,6 +224,9 @@ fn at_once(store: Store) {
 fn gone(store: Store) {
     let server = prepared(store).setting("pickup.expires", "1 ms").start().expect("a server");
     let expired = offer(&server, &package());
+    let shown = get(&server, &format!("/p/{}", expired.id), "");
+    assert_eq!(shown.status, 410);
+    assert!(has(&told(&server), "110114", "110122", "Serious"), "who only looks is recorded as well");
     let answer = post(&server, &expired.id, &expired.code);
     assert!(answer.status == 410 && answer.text().contains("termijn"), "{}", answer.text());
     assert!(has(&told(&server), "110114", "110122", "Serious"));
@@ -267,6 +272,55 @@ fn rate(store: Store) {
     let server = prepared(store).setting("pickup.requests_per_minute", "3").start().expect("a server");
     let statuses: Vec<u16> = (0..5).map(|_| get(&server, "/", "").status).collect();
     assert_eq!((statuses[..3].to_vec(), statuses.contains(&429)), (vec![404; 3], true), "{statuses:?}");
+}
+
+/// How often a download began, as the sender sees it.
+fn downloads(server: &TestServer, id: &str) -> usize {
+    let all = json(&knoop(&server.prepared, &["offers", "--json"]));
+    let one = all.as_array().and_then(|all| all.iter().find(|one| one["id"] == id)).expect("the offer");
+    one["visits"].as_array().expect("visits").iter().filter(|visit| visit["what"] == "download").count()
+}
+
+fn recorded(store: Store) {
+    let server = prepared(store).start().expect("a server");
+    for (range, status) in
+        [("nonsense", 200), ("bytes=1-", 206), ("bytes=0-", 206), ("bytes=-5", 206), ("lines=1-", 200)]
+    {
+        let offered = offer(&server, &package());
+        let cookie = opened(&server, &offered);
+        let fetch = || get(&server, &zip_path(&offered), &format!("{cookie}Range: {range}\r\n")).status;
+        assert_eq!((fetch(), downloads(&server, &offered.id)), (status, 1), "{range}");
+        let again = 1 + usize::from(status == 200 || range == "bytes=0-");
+        assert_eq!((fetch(), downloads(&server, &offered.id)), (status, again), "{range}");
+    }
+    // What another session began is not what this one goes on with.
+    let offered = offer(&server, &package());
+    let cookie = opened(&server, &offered);
+    assert_eq!(get(&server, &zip_path(&offered), &cookie).status, 200);
+    let renewed = knoop(&server.prepared, &["offers", "--new-code", &offered.id]);
+    let renewed = Offered { code: String::from_utf8_lossy(&renewed.stdout).trim().to_owned(), ..offered };
+    let cookie = opened(&server, &renewed);
+    assert_eq!(get(&server, &zip_path(&renewed), &format!("{cookie}Range: bytes=1-\r\n")).status, 206);
+    assert_eq!(downloads(&server, &renewed.id), 2);
+}
+
+fn about(store: Store) {
+    let server = prepared(store).start().expect("a server");
+    let offered = offer(&server, &package());
+    let of_patient = || {
+        let all = trail::events(&server, &[]);
+        let told = all.iter().filter(|event| {
+            let objects = event["objects"].as_array().expect("objects");
+            let names =
+                |text: &str| objects.iter().any(|object| object["id"].as_str().is_some_and(|id| id.contains(text)));
+            trail::kind(event).0 == "110106" && names(PATIENT) && objects.iter().any(|object| object["role"] == 20)
+        });
+        told.count()
+    };
+    assert_eq!(of_patient(), 1, "the offer");
+    let cookie = opened(&server, &offered);
+    assert_eq!(get(&server, &zip_path(&offered), &cookie).status, 200);
+    assert_eq!(of_patient(), 2, "the download");
 }
 
 fn resumed(store: Store) {

@@ -73,7 +73,7 @@ pub(in crate::cli) fn mail(
         domain: email.hello.clone(),
         from,
         smime: smime_settings(config),
-        allow_unsigned: email.allow_unsigned,
+        send_unencrypted: email.send_unencrypted,
         notify: email.notify,
         max_bytes: email.max_bytes,
         link: pickup_url(config),

@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 use lettre::Address;
 use serde_json::json;
 
-use super::offer::time;
 use crate::{
     cli::{
         DataArgs, Failure,
@@ -16,11 +15,12 @@ use crate::{
     },
     service::{
         Auditor,
-        mail::{MailError, MailOrder, Ordered},
+        mail::{MailError, MailOrder, MailService, Ordered},
+        pickup::local_time as time,
     },
     store::{MailRow, Priority},
     wire::{
-        mail::{Notice, Party},
+        mail::{Notice, NoticePriority, Party},
         xdm::index_page::Language,
     },
 };
@@ -61,8 +61,8 @@ pub(in crate::cli) struct MailArgs {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Place in the queue of whoever handles it
-    #[arg(long, value_name = "TEXT")]
-    priority: Option<String>,
+    #[arg(long, value_enum)]
+    priority: Option<MailPriority>,
     /// Medical urgency
     #[arg(long, value_name = "TEXT")]
     urgency: Option<String>,
@@ -88,9 +88,19 @@ enum MailLanguage {
     En,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum MailPriority {
+    High,
+    Normal,
+    Background,
+}
+
 /// What `xdm mails` may be told.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct MailsArgs {
+    /// Take this one back, which was not sent yet, and the package that it links to
+    #[arg(long, value_name = "ID")]
+    withdraw: Option<String>,
     /// Those of so many days
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     days: u32,
@@ -112,21 +122,30 @@ pub(super) fn run(args: MailArgs) -> Result<(), Failure> {
         priority: if args.first { Priority::High } else { Priority::Normal },
         actor: audit::operator(),
     };
-    let ordered = directory::on_store(&args.data, move |config, store| {
-        Box::pin(async move {
-            let auditor = Auditor::new(store.clone(), audit_settings(&config));
-            let service = mail(&config, &store, &auditor, None);
-            let service =
-                service.ok_or_else(|| Failure::wrong_use("email.relay and email.from say how mail is sent"))?;
-            let ordered = service.order(&mut clock::context(), &order, rules).await.map_err(failure)?;
-            if config.audit.record {
-                audit::sealer(&config, &store).seal().await.context("the audit cannot be sealed")?;
-            }
-            Ok(ordered)
-        })
+    let ordered = on_mail(&args.data, move |service| async move {
+        service.order(&mut clock::context(), &order, rules).await.map_err(failure)
     })?;
     report(&args, &ordered, &beginning);
     Ok(())
+}
+
+/// Works on the mails of a data directory, whether or not its server runs, and seals what was recorded.
+fn on_mail<T: Send + 'static, F>(data: &DataArgs, work: impl FnOnce(MailService) -> F + 'static) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>> + Send + 'static,
+{
+    directory::on_store(data, move |config, store| {
+        let auditor = Auditor::new(store.clone(), audit_settings(&config));
+        let work = mail(&config, &store, &auditor, None).map(work);
+        Box::pin(async move {
+            let work = work.ok_or_else(|| Failure::wrong_use("email.relay and email.from say how mail is sent"))?;
+            let done = work.await?;
+            if config.audit.record {
+                audit::sealer(&config, &store).seal().await.context("the audit cannot be sealed")?;
+            }
+            Ok(done)
+        })
+    })
 }
 
 fn notice(args: &MailArgs, institution: &str) -> Notice {
@@ -147,7 +166,11 @@ fn notice(args: &MailArgs, institution: &str) -> Notice {
         },
         ground: args.reason.clone(),
         comment: args.comment.clone(),
-        priority: args.priority.clone(),
+        priority: args.priority.map(|priority| match priority {
+            MailPriority::High => NoticePriority::High,
+            MailPriority::Normal => NoticePriority::Normal,
+            MailPriority::Background => NoticePriority::Background,
+        }),
         urgency: args.urgency.clone(),
     }
 }
@@ -181,6 +204,15 @@ fn report(args: &MailArgs, ordered: &Ordered, beginning: &str) {
 }
 
 pub(super) fn list(args: &MailsArgs) -> Result<(), Failure> {
+    if let Some(id) = args.withdraw.clone() {
+        let withdrawn = on_mail(&args.data, move |service| async move {
+            service.withdraw(&clock::context(), &id, &audit::operator()).await.map_err(failure)
+        });
+        return match withdrawn? {
+            true => Ok(()),
+            false => Err(Failure::wrong_use("there is no such mail that still waits to be sent")),
+        };
+    }
     let since_ms = clock::now().as_millisecond() - i64::from(args.days) * 86_400_000;
     let rows = directory::read(&args.data, move |tx| Box::pin(tx.mails(since_ms)))?;
     if args.json {

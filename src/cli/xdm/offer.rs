@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
-use super::open;
 use crate::{
     cli::{
         DataArgs, Failure,
@@ -17,7 +15,8 @@ use crate::{
     config::Config,
     service::{
         Auditor,
-        pickup::{Offer, Offered, Pickup},
+        pickup::{Offer, Offered, Pickup, local_time as time},
+        xdm::{NoPackage, PackageSets},
     },
     store::{PickupRow, Store, Visit, VisitKind},
 };
@@ -62,12 +61,12 @@ pub(super) fn run(args: &OfferArgs) -> Result<(), Failure> {
     let config = args.data.load()?;
     let link = pickup_url(&config)
         .ok_or_else(|| Failure::wrong_use("pickup.listen and pickup.url say where packages are fetched; set both"))?;
-    if let Err(report) = open(&args.package, &import_settings(&config)?.limits)? {
-        let why = report.findings.first().map(|finding| finding.text.as_str()).unwrap_or_default();
-        return Err(Failure::Refused(format!("this is no package: {why}")));
-    }
-    let offer =
-        Offer { sender: config.email.institution.clone(), recipient: args.to.clone(), actor: audit::operator() };
+    let sets = PackageSets::of_package(&args.package, &import_settings(&config)?).map_err(|error| match error {
+        NoPackage::Refused(_) => Failure::Refused(error.to_string()),
+        NoPackage::Io(_) => Failure::from(error),
+    })?;
+    let (sender, recipient) = (config.email.institution.clone(), args.to.clone());
+    let offer = Offer { sender, recipient, sets, actor: audit::operator() };
     let package = args.package.clone();
     let Offered { id, code, expires_ms } = on_pickup(&args.data, move |pickup| async move {
         Ok(pickup.offer(&clock::context(), &package, &offer).await.context("the package cannot be offered")?)
@@ -149,12 +148,6 @@ const fn word(kind: VisitKind) -> &'static str {
         VisitKind::Closed => "came for a closed package",
         VisitKind::Download => "download",
     }
-}
-
-pub(super) fn time(ms: i64) -> String {
-    let time = Timestamp::from_millisecond(ms).unwrap_or_default();
-    let zone = TimeZone::get("Europe/Amsterdam").unwrap_or(TimeZone::UTC);
-    time.to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// Works on the packages of a data directory, whether or not its server runs, and seals what was recorded.

@@ -82,11 +82,8 @@ async fn nothing(request: HttpRequest, page: Data) -> HttpResponse {
 }
 
 async fn show(request: HttpRequest, page: Data, id: web::Path<String>) -> HttpResponse {
-    if admitted(&request, &page).is_none() {
-        return too_many(&request);
-    }
-    let now_ms = (page.clock)().as_millisecond();
-    match page.pickup.look(&id, held(&request).as_deref(), now_ms).await {
+    let Some(address) = admitted(&request, &page) else { return too_many(&request) };
+    match page.pickup.look(&context(&page), &id, held(&request).as_deref(), address).await {
         Ok((standing, sender)) => shown(&request, &id, sender.as_deref(), standing, false),
         Err(error) => trouble(&request, &error),
     }
@@ -119,8 +116,7 @@ async fn enter(
             answer
         }
         Ok(Tried::Wrong(standing)) => {
-            let sender =
-                page.pickup.look(&id, None, ctx.now.as_millisecond()).await.ok().and_then(|(_, sender)| sender);
+            let sender = page.pickup.sender(&id).await.ok().flatten();
             shown(&request, &id, sender.as_deref(), standing, true)
         }
         Err(error) => trouble(&request, &error),
@@ -129,11 +125,14 @@ async fn enter(
 
 async fn download(request: HttpRequest, page: Data, id: web::Path<String>) -> HttpResponse {
     let Some(address) = admitted(&request, &page) else { return too_many(&request) };
-    // A request that begins in the middle goes on with what was recorded when it began.
-    let range = request.headers().get(header::RANGE).and_then(|range| range.to_str().ok());
-    let resumed = range.is_some_and(|range| !range.trim().starts_with("bytes=0-")) || request.method() == Method::HEAD;
     let held = held(&request);
-    match page.pickup.fetch(&context(&page), &id, held.as_deref(), address, resumed).await {
+    let part = |octets| match wanted(request.headers(), &etag(&id), octets) {
+        _ if request.method() == Method::HEAD => 0..0,
+        Wanted::Whole => 0..octets,
+        Wanted::Part(part) => part,
+        Wanted::NotThere => 0..0,
+    };
+    match page.pickup.fetch(&context(&page), &id, held.as_deref(), address, part).await {
         Ok(Ok(opened)) => match package(&request, &id, opened).await {
             Ok(answer) => answer,
             Err(error) => trouble(&request, &PickupError::Io(error)),
@@ -143,11 +142,15 @@ async fn download(request: HttpRequest, page: Data, id: web::Path<String>) -> Ht
     }
 }
 
+/// A package never changes under its id.
+fn etag(id: &str) -> String {
+    format!("\"{id}\"")
+}
+
 /// The package, or the part of it that is wanted.
 async fn package(request: &HttpRequest, id: &str, opened: Opened) -> std::io::Result<HttpResponse> {
     let Opened { mut file, octets } = opened;
-    // A package never changes under its id.
-    let etag = format!("\"{id}\"");
+    let etag = etag(id);
     let (status, part) = match wanted(request.headers(), &etag, octets) {
         Wanted::Whole => (StatusCode::OK, 0..octets),
         Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),

@@ -2,10 +2,8 @@
 
 use std::fmt::Write;
 
-use jiff::{Timestamp, tz::TimeZone};
-
 use super::words::Words;
-use crate::service::pickup::Standing;
+use crate::service::pickup::{Standing, local_time};
 
 /// The style sheet.
 pub(super) const STYLE: &str = "\
@@ -92,7 +90,7 @@ impl Page<'_> {
             fetch = w.fetch,
             size = size(octets),
             until = w.until,
-            when = local(until_ms),
+            when = local_time(until_ms),
             how = w.how_to_open,
         );
     }
@@ -139,13 +137,6 @@ fn size(octets: u64) -> String {
     }
 }
 
-/// As people in the Netherlands read it; UTC where the machine knows no time zones.
-fn local(ms: i64) -> String {
-    let time = Timestamp::from_millisecond(ms).unwrap_or_default();
-    let zone = TimeZone::get("Europe/Amsterdam").unwrap_or(TimeZone::UTC);
-    time.to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::HeaderMap;
@@ -170,7 +161,7 @@ mod tests {
 
     #[test]
     fn people_read_their_own_time() {
-        assert_eq!(local(1_780_000_000_000), "2026-05-28 22:26");
+        assert_eq!(local_time(1_780_000_000_000), "2026-05-28 22:26");
         assert_eq!((size(999), size(1_001), size(21_000_000)), ("999 B".into(), "2 kB".into(), "21 MB".into()));
     }
 }

@@ -12,12 +12,13 @@ use futures_util::stream;
 use super::{
     EXPORTS, Entered, ORDER_BYTES,
     answer::{self, refusal},
-    answered, answered_with_body,
-    range::{Wanted, wanted},
-    read_json,
+    answered, answered_with_body, read_json,
 };
 use crate::{
-    http::endpoint::Endpoint,
+    http::{
+        endpoint::Endpoint,
+        range::{Wanted, wanted},
+    },
     model::xdm::{Direction, PackageState},
     service::xdm::jobs::{ExportOrder, PackageReader, XdmPackage},
 };

@@ -8,7 +8,7 @@ use openssl::{
     x509::{X509, X509KeyUsage, X509Ref},
 };
 
-use super::{SmimeError, SmimeKeys, keys::names_address};
+use super::{SmimeError, SmimeKeys, hash::hashes_are_strong, keys::names_address};
 use crate::security::{
     facts::name_text,
     tls::{Reason, Role},
@@ -35,6 +35,9 @@ pub enum SignatureRefused {
     /// None or several signers, or one whose certificate is neither in the message nor known here.
     #[error("one signer is wanted, with its certificate")]
     Signers,
+    /// It is over a hash that can be forged (MD5, SHA-1), or that is not known here.
+    #[error("the signature is over a hash that is not taken (SHA-256, SHA-384 and SHA-512 are)")]
+    Hash,
     /// The octets are not those that were signed.
     #[error("the signature does not belong to the message")]
     Wrong,
@@ -79,6 +82,9 @@ impl SmimeKeys {
             let mut only = Stack::new().map_err(unreadable)?;
             only.push(signer.clone()).map_err(unreadable)?;
             let mut cms = CmsContentInfo::from_der(signed).map_err(unreadable)?;
+            if !hashes_are_strong(&cms.to_der().map_err(unreadable)?).unwrap_or(false) {
+                return Err(SignatureRefused::Hash);
+            }
             // Whom to believe is judged below, by our own rules. NOINTERN: by this certificate and no other.
             let flags = CMSOptions::NO_SIGNER_CERT_VERIFY | CMSOptions::NOINTERN | CMSOptions::BINARY;
             let holds = cms.verify(Some(&only), None, detached, Some(&mut content), flags);

@@ -186,3 +186,20 @@ fn a_mail_for_somebody_else_is_not_opened() {
     assert!(matches!(post.keys().decrypt(&sealed), Err(SmimeError::NotForUs)));
     assert!(matches!(post.keys().decrypt(&sealed[..sealed.len() / 2]), Err(SmimeError::NotForUs)));
 }
+
+#[test]
+fn r_32_26_a_signature_over_a_hash_that_can_be_forged_is_refused() {
+    let post = Post::new();
+    for (hash, wanted) in
+        [("md5", Err(SignatureRefused::Hash)), ("sha1", Err(SignatureRefused::Hash)), ("sha384", Ok(()))]
+    {
+        for (attached, detached) in [("", Some(ENTITY)), (" -nodetach", None)] {
+            let signed = post.signed_by_openssl("theirs", &format!(" -md {hash}{attached}"));
+            let verified = post.keys().verify(&signed, detached, THEIRS, now()).map(|_| ());
+            assert_eq!(verified, wanted, "{hash}{attached}");
+        }
+    }
+    // In pieces, as what is signed while it streams.
+    let pieces = post.signed_by_openssl("theirs", " -nodetach -stream");
+    assert_eq!(post.keys().verify(&pieces, None, THEIRS, now()).map(|verified| verified.content), Ok(ENTITY.to_vec()));
+}

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lettre::Address;
 use serde::Deserialize;
-use tokio::task::spawn_blocking;
 
-use super::MailService;
+use super::{MailService, SEND_MAIL, SENDING, make::NotMade};
 use crate::{
     client::SmtpError,
     model::{AuditEvent, AuditOutcome, Caller, Ids, RequestContext},
-    security::smime::{SmimeError, SmimeKeys},
     service::{
-        audit::events::{self, Actor, Medium, Parties, Submitted, Verdict},
+        audit::events::{self, Actor, Medium, Parties, Verdict},
         jobs::{Clock, Handler, Outcome},
+        xdm::PackageSets,
     },
     store::{MailRow, MailState, StoreError},
-    wire::mail::{self, ComposeError, Envelope, Link, Notice},
 };
 
 /// What stands in the job.
@@ -26,34 +24,43 @@ struct Payload {
     mail: String,
 }
 
-/// Why a mail is not made.
-#[derive(Debug, thiserror::Error)]
-enum NotMade {
-    #[error("the package cannot be read: {0}")]
-    Io(#[from] std::io::Error),
-    #[error(transparent)]
-    Smime(#[from] SmimeError),
-    #[error(transparent)]
-    Compose(#[from] ComposeError),
-    #[error("the mail is longer than email.max_bytes")]
-    TooLong,
-    #[error("what was ordered cannot be read")]
-    Order,
-}
-
 impl MailService {
     /// The handler of [`super::SEND_MAIL`].
     pub fn send_mail(self, clock: Clock) -> Handler {
         let service = Arc::new(self);
         Arc::new(move |job| {
             let (service, now_ms) = (Arc::clone(&service), clock());
+            let last = job.attempts >= SENDING.attempts;
             Box::pin(async move {
                 let Ok(Payload { mail }) = serde_json::from_str(&job.payload) else {
                     return Outcome::Failed("the job cannot be read".to_owned());
                 };
-                service.hand_over(&mail, now_ms).await.unwrap_or_else(|error| Outcome::Again(error.to_string()))
+                let trouble = |error: StoreError| Outcome::Again(error.to_string());
+                match service.hand_over(&mail, now_ms).await.unwrap_or_else(trouble) {
+                    Outcome::Again(why) if last => service.end(&mail, why, now_ms).await.unwrap_or_else(trouble),
+                    outcome => outcome,
+                }
             })
         })
+    }
+
+    /// Settles mails that no job works on any more: it ended without this process, by hand or with the one that did it.
+    pub(super) async fn settle_stranded(&self, now_ms: i64) -> Result<(), StoreError> {
+        let stranded = self.store.read().await?.stranded_mails(SEND_MAIL).await?;
+        for id in stranded {
+            self.end(&id, "its job has ended".to_owned(), now_ms).await?;
+        }
+        Ok(())
+    }
+
+    /// Settles a mail that is not tried again.
+    async fn end(&self, id: &str, why: String, now_ms: i64) -> Result<Outcome, StoreError> {
+        let found = self.store.read().await?.find_mail(id).await?;
+        match found {
+            Some(row) if row.state == MailState::Waiting => self.give_up(&row, MailState::Waiting, why, now_ms).await,
+            Some(row) if row.state == MailState::Sending => self.perhaps(&row, now_ms).await,
+            _ => Ok(Outcome::Failed(why)),
+        }
     }
 
     async fn hand_over(&self, id: &str, now_ms: i64) -> Result<Outcome, StoreError> {
@@ -64,25 +71,40 @@ impl MailService {
             MailState::Waiting => {}
             // The process died while the relay was being talked to.
             MailState::Sending => return self.perhaps(&row, now_ms).await,
+            // A receipt came before the relay's answer was written down.
+            MailState::Confirmed | MailState::Refused if row.sent_ms.is_none() => return self.sent(&row, now_ms).await,
             _ => return Ok(Outcome::Done),
         }
-        let made = match self.make(&row, now_ms).await {
-            Ok(made) => made,
-            Err(error) => return self.give_up(&row, MailState::Waiting, error.to_string(), now_ms).await,
+        let page = match &row.mail.pickup_id {
+            None => None,
+            Some(id) => {
+                let found = self.store.read().await?.find_pickup(id).await?;
+                let there = found.filter(|page| page.withdrawn_ms.is_none() && page.expires_ms > now_ms);
+                let Some(page) = there else {
+                    let why = "the package that it links to was withdrawn, or its time is over";
+                    return self.give_up(&row, MailState::Waiting, why.to_owned(), now_ms).await;
+                };
+                Some(page)
+            }
         };
-        let (Ok(to), from) = (row.mail.recipient.parse::<Address>(), &self.settings.from) else {
-            return self.give_up(&row, MailState::Waiting, NotMade::Order.to_string(), now_ms).await;
+        let made = match (self.make(&row, page.as_ref(), now_ms).await, row.mail.recipient.parse::<Address>()) {
+            (Ok(made), Ok(to)) => Ok((made, to)),
+            (Err(error), _) => Err(error),
+            (_, Err(_)) => Err(NotMade::Order),
+        };
+        let (made, to) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let why = error.to_string();
+                self.step(&row, (MailState::Waiting, MailState::Waiting), Some(&why), None, Vec::new()).await?;
+                return Ok(Outcome::Again(why));
+            }
         };
         if !self.step(&row, (MailState::Waiting, MailState::Sending), None, None, Vec::new()).await? {
             return Ok(Outcome::Done);
         }
-        match self.relay.send(Some(from), &to, &made).await {
-            Ok(()) => {
-                let events = self.events(&row, Verdict::success(), now_ms);
-                self.step(&row, (MailState::Sending, MailState::Sent), None, Some(now_ms), events).await?;
-                self.forget_package(&row);
-                Ok(Outcome::Done)
-            }
+        match self.relay.send(Some(&self.settings.from), &to, &made).await {
+            Ok(()) => self.sent(&row, now_ms).await,
             Err(error @ (SmtpError::NotReached(_) | SmtpError::Later(_))) => {
                 let why = error.to_string();
                 self.step(&row, (MailState::Sending, MailState::Waiting), Some(&why), None, Vec::new()).await?;
@@ -95,62 +117,43 @@ impl MailService {
         }
     }
 
-    /// The octets of the mail. Blocks of work go to another thread: a package is up to the longest mail.
-    async fn make(&self, row: &MailRow, now_ms: i64) -> Result<Vec<u8>, NotMade> {
-        let notice: Notice = serde_json::from_str(&row.mail.notice).map_err(|_| NotMade::Order)?;
-        let now = Timestamp::from_millisecond(now_ms).map_err(|_| NotMade::Order)?;
-        let envelope = Envelope {
-            from: self.settings.from.clone(),
-            to: row.mail.recipient.parse().map_err(|_| NotMade::Order)?,
-            message_id: row.mail.message_id.clone(),
-            date_s: now.as_second().unsigned_abs(),
-            notify: self.settings.notify && row.mail.pickup_id.is_none(),
-        };
-        if let Some(pickup_id) = &row.mail.pickup_id {
-            let found = self.store.read().await.map_err(|_| NotMade::Order)?.find_pickup(pickup_id).await;
-            let found = found.map_err(|_| NotMade::Order)?.ok_or(NotMade::Order)?;
-            let beginning = self.settings.link.as_deref().ok_or(NotMade::Order)?;
-            let link = Link { url: format!("{beginning}/p/{pickup_id}"), until: local(found.expires_ms) };
-            return Ok(mail::reference(&envelope, &notice, &link)?);
-        }
-        let (settings, package) = (self.settings.clone(), self.spool.path(&row.mail.id));
-        let making = spawn_blocking(move || {
-            let package = std::fs::read(package)?;
-            let keys = SmimeKeys::load(&settings.smime)?;
-            let to = envelope.to.to_string();
-            let made = if settings.allow_unsigned && keys.certificates_of(&to)?.is_empty() {
-                mail::plain(&envelope, &notice, package)?
-            } else {
-                let entity = mail::package_entity(&notice, package);
-                let signature = keys.sign(&entity)?;
-                let boundary: String = envelope.message_id.chars().filter(char::is_ascii_alphanumeric).collect();
-                let whole = mail::signed(&entity, &signature, &format!("s{}", boundary.get(..40).unwrap_or(&boundary)));
-                drop(entity);
-                mail::encrypted(&envelope, keys.encrypt(&whole, &[&to], now)?, true)?
-            };
-            if made.len() as u64 > settings.max_bytes {
-                return Err(NotMade::TooLong);
-            }
-            Ok(made)
+    /// The relay has it. What left is in the audit, even where a receipt was noted before this was.
+    async fn sent(&self, row: &MailRow, now_ms: i64) -> Result<Outcome, StoreError> {
+        let (id, events) = (row.mail.id.clone(), self.events(row, &orderer(row), Verdict::success(), now_ms));
+        let noted = self.store.write(move |tx| {
+            let (id, events) = (id.clone(), events.clone());
+            Box::pin(async move {
+                if !tx.move_mail(&id, (MailState::Sending, MailState::Sent), None, Some(now_ms)).await? {
+                    tx.note_mail_sent(&id, now_ms).await?;
+                }
+                tx.insert_audits(&events).await
+            })
         });
-        making.await.map_err(|_| NotMade::Order)?
+        noted.await?;
+        self.forget_package(row);
+        Ok(Outcome::Done)
     }
 
     async fn perhaps(&self, row: &MailRow, now_ms: i64) -> Result<Outcome, StoreError> {
         let why = SmtpError::Unknown.to_string();
-        let events = self.events(row, Verdict::failure(AuditOutcome::Minor, "MailPerhapsSent", ""), now_ms);
-        self.step(row, (MailState::Sending, MailState::PerhapsSent), Some(&why), None, events).await?;
+        let verdict = Verdict::failure(AuditOutcome::Minor, "MailPerhapsSent", "");
+        let events = self.events(row, &orderer(row), verdict, now_ms);
+        if !self.step(row, (MailState::Sending, MailState::PerhapsSent), Some(&why), None, events).await? {
+            // A receipt came: it was sent.
+            return self.sent(row, now_ms).await;
+        }
         Ok(Outcome::Failed(why))
     }
 
     async fn give_up(&self, row: &MailRow, from: MailState, why: String, now_ms: i64) -> Result<Outcome, StoreError> {
-        let events = self.events(row, Verdict::failure(AuditOutcome::Minor, "MailNotSent", ""), now_ms);
+        let verdict = Verdict::failure(AuditOutcome::Minor, "MailNotSent", "");
+        let events = self.events(row, &orderer(row), verdict, now_ms);
         self.step(row, (from, MailState::Failed), Some(&why), None, events).await?;
         self.forget_package(row);
         Ok(Outcome::Failed(why))
     }
 
-    async fn step(
+    pub(super) async fn step(
         &self,
         row: &MailRow,
         step: (MailState, MailState),
@@ -172,36 +175,27 @@ impl MailService {
         moved.await
     }
 
-    fn forget_package(&self, row: &MailRow) {
+    pub(super) fn forget_package(&self, row: &MailRow) {
         if let Err(error) = self.spool.remove(&row.mail.id) {
             tracing::warn!(%error, "the package of a mail that ended could not be deleted");
         }
     }
 
     /// Row 26 for each submission set of the package. With a link nothing has left yet: that is told when it is fetched.
-    fn events(&self, row: &MailRow, verdict: Verdict, now_ms: i64) -> Vec<AuditEvent> {
+    pub(super) fn events(&self, row: &MailRow, actor: &Actor, verdict: Verdict, now_ms: i64) -> Vec<AuditEvent> {
         if !self.auditor.records() || row.mail.pickup_id.is_some() {
             return Vec::new();
         }
         let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
         let ctx = RequestContext::new(Caller::loopback(), now, "".into(), Ids::Random);
         let parties = Parties::own(&ctx, &self.auditor.settings().source_id);
-        let actor = Actor { user_id: row.mail.created_by.clone() };
-        let sets: Vec<(String, String)> = serde_json::from_str(&row.mail.sets).unwrap_or_default();
-        let event = |(patient, set): &(String, String)| {
-            let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
-            let (patient, set) = (filled(patient), filled(set));
-            let submitted = Submitted { patient: patient.as_deref(), submission_set: set.as_deref() };
-            let medium = Medium::email(&row.mail.recipient);
-            events::distributed_on_media(&parties, Some(&actor), medium, submitted, verdict.clone())
-        };
-        sets.iter().map(event).collect()
+        let medium = Medium::email(&row.mail.recipient);
+        let event = |submitted| events::distributed_on_media(&parties, Some(actor), medium, submitted, verdict.clone());
+        PackageSets::from_json(&row.mail.sets).submitted().map(event).collect()
     }
 }
 
-/// As people in the Netherlands read it; UTC where the machine knows no time zones.
-fn local(ms: i64) -> String {
-    let time = Timestamp::from_millisecond(ms).unwrap_or_default();
-    let zone = jiff::tz::TimeZone::get("Europe/Amsterdam").unwrap_or(jiff::tz::TimeZone::UTC);
-    time.to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string()
+/// Who ordered a mail.
+fn orderer(row: &MailRow) -> Actor {
+    Actor { user_id: row.mail.created_by.clone() }
 }

@@ -1,10 +1,6 @@
 //! Ordering a mail.
 
-use std::{
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io, path::PathBuf};
 
 use lettre::Address;
 use serde_json::json;
@@ -13,18 +9,15 @@ use tokio::task::spawn_blocking;
 use super::{MailError, MailService, SEND_MAIL};
 use crate::{
     model::RequestContext,
-    security::smime::SmimeKeys,
+    security::smime::{SmimeError, SmimeKeys},
     service::{
         audit::events::Actor,
         pickup::{Offer, Offered},
         spool::fresh_id,
-        xdm::{Examined, ImportSettings, examine},
+        xdm::{ImportSettings, PackageSets},
     },
     store::{NewJob, NewMail, Priority, StoreError},
-    wire::{
-        mail::Notice,
-        xdm::{Medium, MediumError},
-    },
+    wire::mail::Notice,
 };
 
 /// Octets of a mail beside its package: headers, notice, signature with its certificates, CMS.
@@ -68,14 +61,17 @@ impl MailService {
         rules: ImportSettings,
     ) -> Result<Ordered, MailError> {
         let package = order.package.clone();
-        let examined = spawn_blocking(move || look_into(&package, &rules)).await.map_err(io::Error::other)??;
+        let sets =
+            spawn_blocking(move || PackageSets::of_package(&package, &rules)).await.map_err(io::Error::other)??;
         let octets = std::fs::metadata(&order.package)?.len();
-        let sets: Vec<_> = examined.report.sets.iter().map(|set| json!([set.patient_id, set.unique_id])).collect();
-        drop(examined);
-        let link = match self.why_a_link(order, octets)? {
+        let certified = !SmimeKeys::load(&self.settings.smime)?.certificates_of(order.to.as_ref())?.is_empty();
+        let sealed = certified && self.settings.smime.trust.identity.is_some();
+        let stored_sets = sets.to_json().map_err(io::Error::other)?;
+        let link = match self.why_a_link(order, octets, certified) {
+            None if certified && !sealed => return Err(SmimeError::NoIdentity.into()),
             None => None,
             Some(why) if self.settings.link.is_none() => return Err(MailError::NoWay(why)),
-            Some(_) => Some(self.offer(ctx, order).await?),
+            Some(_) => Some(self.offer(ctx, order, sets).await?),
         };
         let id = fresh_id()?;
         if link.is_none() {
@@ -88,11 +84,12 @@ impl MailService {
             message_id: format!("<{}@{}>", ctx.fresh_uuid().to_string().replace("urn:uuid:", ""), self.settings.domain),
             recipient: order.to.to_string(),
             notice: serde_json::to_string(&order.notice).map_err(io::Error::other)?,
-            sets: serde_json::Value::from(sets).to_string(),
+            sets: stored_sets,
             octets: i64::try_from(octets).unwrap_or(i64::MAX),
             created_by: order.actor.user_id.clone(),
             pickup_id: link.as_ref().map(|offered| offered.id.clone()),
             created_ms: ctx.now.as_millisecond(),
+            sealed,
         };
         if let Err(error) = self.enqueue(ctx, mail, order.priority).await {
             // Nobody knows of it.
@@ -103,25 +100,24 @@ impl MailService {
     }
 
     /// Why the package cannot go into the mail itself.
-    fn why_a_link(&self, order: &MailOrder, octets: u64) -> Result<Option<&'static str>, MailError> {
+    fn why_a_link(&self, order: &MailOrder, octets: u64, certified: bool) -> Option<&'static str> {
         if order.as_link {
-            return Ok(Some("a link is asked for"));
+            return Some("a link is asked for");
         }
-        let keys = SmimeKeys::load(&self.settings.smime)?;
-        let encrypts = !keys.certificates_of(order.to.as_ref())?.is_empty();
-        if !encrypts && !self.settings.allow_unsigned {
-            return Ok(Some("there is no certificate of the addressee"));
+        if !certified && !self.settings.send_unencrypted {
+            return Some("there is no certificate of the addressee");
         }
         // Base64 with its line ends; twice where it is encrypted.
         let once = |octets: u64| octets.saturating_add(2) / 3 * 4 / 76 * 78 + BESIDE_BYTES;
-        let mail = if encrypts { once(once(octets)) } else { once(octets) };
-        Ok((mail > self.settings.max_bytes).then_some("the package is too large for a mail"))
+        let mail = if certified { once(once(octets)) } else { once(octets) };
+        (mail > self.settings.max_bytes).then_some("the package is too large for a mail")
     }
 
-    async fn offer(&self, ctx: &RequestContext, order: &MailOrder) -> Result<Offered, MailError> {
+    async fn offer(&self, ctx: &RequestContext, order: &MailOrder, sets: PackageSets) -> Result<Offered, MailError> {
         let offer = Offer {
             sender: order.notice.sender.institution.clone(),
             recipient: order.notice.recipient.to_string(),
+            sets,
             actor: order.actor.clone(),
         };
         Ok(self.pickup.offer(ctx, &order.package, &offer).await?)
@@ -147,16 +143,4 @@ impl MailService {
         });
         ordered.await
     }
-}
-
-fn look_into(package: &Path, rules: &ImportSettings) -> Result<Examined, MailError> {
-    let medium = match Medium::of_archive(File::open(package)?, &rules.limits) {
-        Ok(medium) => medium,
-        Err(MediumError::Rejected(finding)) => return Err(MailError::Package(finding.text)),
-        Err(MediumError::Io(error)) => return Err(error.into()),
-    };
-    examine(medium, rules).map_err(|report| {
-        let why = report.findings.into_iter().next().map(|finding| finding.text);
-        MailError::Package(why.unwrap_or_default())
-    })
 }

@@ -14,6 +14,7 @@ use crate::{
     service::{
         audit::events::{self, Actor, Parties},
         spool::fresh_id,
+        xdm::PackageSets,
     },
     store::{NewPickup, PickupRow, StoreError, Visit},
 };
@@ -25,6 +26,8 @@ pub struct Offer {
     pub sender: String,
     /// For whom it is, as the sender's list says it.
     pub recipient: String,
+    /// Whom it is about.
+    pub sets: PackageSets,
     /// Who offers it.
     pub actor: Actor,
 }
@@ -77,15 +80,16 @@ impl Pickup {
             created_by: offer.actor.user_id.clone(),
             created_ms: now_ms,
             expires_ms: now_ms.saturating_add(self.settings.expires_ms),
+            sets: offer.sets.to_json().map_err(io::Error::other)?,
         };
         let expires_ms = new.expires_ms;
-        let event = self.of_sender(ctx, &offer.actor, id, events::PickupAct::Offered);
+        let events = self.of_sender(ctx, &offer.actor, id, events::PickupAct::Offered, &offer.sets);
         self.store
             .write(move |tx| {
-                let (new, event) = (new.clone(), event.clone());
+                let (new, events) = (new.clone(), events.clone());
                 Box::pin(async move {
                     tx.insert_pickup(&new).await?;
-                    tx.insert_audits(event.as_slice()).await
+                    tx.insert_audits(&events).await
                 })
             })
             .await?;
@@ -100,13 +104,14 @@ impl Pickup {
     pub async fn renew(&self, ctx: &RequestContext, id: &str, actor: &Actor) -> Result<Option<Code>, PickupError> {
         let (code, salt, hash) = self.fresh_code().await?;
         let now_ms = ctx.now.as_millisecond();
-        let (id, event) = (id.to_owned(), self.of_sender(ctx, actor, id, events::PickupAct::Renewed));
+        let nobody = PackageSets::default();
+        let (id, events) = (id.to_owned(), self.of_sender(ctx, actor, id, events::PickupAct::Renewed, &nobody));
         let renewed = self.store.write(move |tx| {
-            let (id, salt, hash, event) = (id.clone(), salt.clone(), hash.clone(), event.clone());
+            let (id, salt, hash, events) = (id.clone(), salt.clone(), hash.clone(), events.clone());
             Box::pin(async move {
                 let renewed = tx.renew_pickup(&id, &salt, &hash, now_ms).await?;
                 if renewed {
-                    tx.insert_audits(event.as_slice()).await?;
+                    tx.insert_audits(&events).await?;
                 }
                 Ok::<_, StoreError>(renewed)
             })
@@ -120,13 +125,14 @@ impl Pickup {
     /// Trouble of our own.
     pub async fn withdraw(&self, ctx: &RequestContext, id: &str, actor: &Actor) -> Result<bool, PickupError> {
         let now_ms = ctx.now.as_millisecond();
-        let (key, event) = (id.to_owned(), self.of_sender(ctx, actor, id, events::PickupAct::Withdrawn));
+        let nobody = PackageSets::default();
+        let (key, events) = (id.to_owned(), self.of_sender(ctx, actor, id, events::PickupAct::Withdrawn, &nobody));
         let withdrawn = self.store.write(move |tx| {
-            let (key, event) = (key.clone(), event.clone());
+            let (key, events) = (key.clone(), events.clone());
             Box::pin(async move {
                 let withdrawn = tx.withdraw_pickup(&key, now_ms).await?;
                 if withdrawn {
-                    tx.insert_audits(event.as_slice()).await?;
+                    tx.insert_audits(&events).await?;
                 }
                 Ok::<_, StoreError>(withdrawn)
             })
@@ -206,8 +212,19 @@ impl Pickup {
         made.await.map_err(|_| PickupError::Code)?
     }
 
-    fn of_sender(&self, ctx: &RequestContext, actor: &Actor, id: &str, act: events::PickupAct) -> Option<AuditEvent> {
+    /// One event for each set; one where none is told.
+    fn of_sender(
+        &self,
+        ctx: &RequestContext,
+        actor: &Actor,
+        id: &str,
+        act: events::PickupAct,
+        sets: &PackageSets,
+    ) -> Vec<AuditEvent> {
+        if !self.auditor.records() {
+            return Vec::new();
+        }
         let parties = Parties::own(ctx, &self.auditor.settings().source_id);
-        self.auditor.records().then(|| events::pickup_changed(&parties, actor, id, act))
+        sets.submitted().map(|submitted| events::pickup_changed(&parties, actor, id, act, submitted)).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! The addressee's side: what a link shows, trying a code, fetching.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::Range};
 
 use openssl::{memcmp, sha::sha256};
 use tokio::{fs::File, task::spawn_blocking};
@@ -11,6 +11,7 @@ use crate::{
     service::{
         audit::events::{self, Parties, PickupVisit},
         spool::is_id,
+        xdm::PackageSets,
     },
     store::{PickupRow, StoreError, Visit, VisitKind},
 };
@@ -64,18 +65,33 @@ pub struct Opened {
 }
 
 impl Pickup {
-    /// How a package stands, and who sends it where that may be shown: what a browser holds counts if it is right.
+    /// How a package stands, and who sends it: what a browser holds counts if it is right. Whoever comes for one that is locked,
+    /// used, expired or withdrawn is in the audit before this returns.
     ///
     /// # Errors
     /// Trouble of our own.
     pub async fn look(
         &self,
+        ctx: &RequestContext,
         id: &str,
         session: Option<&str>,
-        now_ms: i64,
+        address: IpAddr,
     ) -> Result<(Standing, Option<String>), PickupError> {
         let row = self.row(id).await?;
-        Ok((standing(row.as_ref(), session, now_ms), row.map(|row| row.sender)))
+        let standing = standing(row.as_ref(), session, ctx.now.as_millisecond());
+        let is_shut = matches!(standing, Standing::Locked | Standing::Expired | Standing::Withdrawn | Standing::Used);
+        if let Some(row) = row.as_ref().filter(|_| is_shut) {
+            self.note(ctx, row, address, PickupVisit::Closed, VisitKind::Closed).await?;
+        }
+        Ok((standing, row.map(|row| row.sender)))
+    }
+
+    /// Who sends a package, as its page says it.
+    ///
+    /// # Errors
+    /// Trouble of our own.
+    pub async fn sender(&self, id: &str) -> Result<Option<String>, PickupError> {
+        Ok(self.row(id).await?.map(|row| row.sender))
     }
 
     /// Tries a code. The try is counted first; the audit knows of it before this returns.
@@ -90,11 +106,10 @@ impl Pickup {
         address: IpAddr,
     ) -> Result<Tried, PickupError> {
         let now_ms = ctx.now.as_millisecond();
-        let before = standing(self.row(id).await?.as_ref(), None, now_ms);
+        let Some(found) = self.row(id).await? else { return Ok(Tried::Wrong(Standing::Unknown)) };
+        let before = standing(Some(&found), None, now_ms);
         let Standing::Closed { .. } = before else {
-            if before != Standing::Unknown {
-                self.note(ctx, id, address, PickupVisit::Closed, VisitKind::Closed).await?;
-            }
+            self.note(ctx, &found, address, PickupVisit::Closed, VisitKind::Closed).await?;
             return Ok(Tried::Wrong(before));
         };
         let key = id.to_owned();
@@ -110,11 +125,11 @@ impl Pickup {
             _ => false,
         };
         if !right {
-            self.note(ctx, id, address, PickupVisit::WrongCode, VisitKind::WrongCode).await?;
+            self.note(ctx, &row, address, PickupVisit::WrongCode, VisitKind::WrongCode).await?;
             return Ok(Tried::Wrong(standing(Some(&row), None, now_ms)));
         }
         let session = fresh_session()?;
-        if self.open(ctx, id, &session, address).await? {
+        if self.open(ctx, &row, &session, address).await? {
             return Ok(Tried::Right { session });
         }
         Ok(Tried::Wrong(standing(self.row(id).await?.as_ref(), None, now_ms)))
@@ -127,19 +142,26 @@ impl Pickup {
     }
 
     /// Marks the code as used, with its event and visit, in one transaction.
-    async fn open(&self, ctx: &RequestContext, id: &str, session: &str, address: IpAddr) -> Result<bool, PickupError> {
-        let now_ms = ctx.now.as_millisecond();
+    async fn open(
+        &self,
+        ctx: &RequestContext,
+        row: &PickupRow,
+        session: &str,
+        address: IpAddr,
+    ) -> Result<bool, PickupError> {
+        let (now_ms, id, code) = (ctx.now.as_millisecond(), &*row.pickup_id, row.code_hash.clone());
         let until_ms = now_ms.saturating_add(self.settings.session_ms);
-        let event = self.event(ctx, id, address, PickupVisit::RightCode);
+        let events = self.events(ctx, row, address, PickupVisit::RightCode);
         let (key, hash) = (id.to_owned(), sha256(session.as_bytes()).to_vec());
         let visit = Visit { kind: VisitKind::RightCode, address: address.to_string(), visited_ms: now_ms };
         let opened = self.store.write(move |tx| {
-            let (key, hash, visit, event) = (key.clone(), hash.clone(), visit.clone(), event.clone());
+            let (key, code, hash) = (key.clone(), code.clone(), hash.clone());
+            let (visit, events) = (visit.clone(), events.clone());
             Box::pin(async move {
-                let opened = tx.open_pickup(&key, &hash, until_ms, now_ms).await?;
+                let opened = tx.open_pickup(&key, &code, &hash, until_ms, now_ms).await?;
                 if opened {
                     tx.insert_visit(&key, &visit).await?;
-                    tx.insert_audits(event.as_slice()).await?;
+                    tx.insert_audits(&events).await?;
                 }
                 Ok::<_, StoreError>(opened)
             })
@@ -147,8 +169,10 @@ impl Pickup {
         Ok(opened.await?)
     }
 
-    /// The package, for a browser that holds what a right code gave it. `resumed` is for a download that goes on: its beginning
-    /// was recorded.
+    /// The package, for a browser that holds what a right code gave it. `wanted` tells which of its octets the browser gets.
+    ///
+    /// The download is in the audit before its first octet goes. Not recorded again is only what goes on: a part that begins
+    /// after the first octet, of a package whose download this session has begun.
     ///
     /// # Errors
     /// Trouble of our own.
@@ -158,15 +182,14 @@ impl Pickup {
         id: &str,
         session: Option<&str>,
         address: IpAddr,
-        resumed: bool,
+        wanted: impl FnOnce(u64) -> Range<u64>,
     ) -> Result<Result<Opened, Standing>, PickupError> {
         let now_ms = ctx.now.as_millisecond();
-        let row = self.row(id).await?;
-        match standing(row.as_ref(), session, now_ms) {
+        let Some(row) = self.row(id).await? else { return Ok(Err(Standing::Unknown)) };
+        match standing(Some(&row), session, now_ms) {
             Standing::Open { .. } => {}
-            Standing::Unknown => return Ok(Err(Standing::Unknown)),
             other => {
-                self.note(ctx, id, address, PickupVisit::Closed, VisitKind::Closed).await?;
+                self.note(ctx, &row, address, PickupVisit::Closed, VisitKind::Closed).await?;
                 return Ok(Err(other));
             }
         }
@@ -177,10 +200,19 @@ impl Pickup {
             Err(error) => return Err(error.into()),
         };
         let octets = file.metadata().await?.len();
-        if !resumed {
-            self.note(ctx, id, address, PickupVisit::Download, VisitKind::Download).await?;
+        let part = wanted(octets);
+        let goes_on = part.is_empty() || (part.start > 0 && self.has_begun(id).await?);
+        if !goes_on {
+            self.note(ctx, &row, address, PickupVisit::Download, VisitKind::Download).await?;
         }
         Ok(Ok(Opened { file, octets }))
+    }
+
+    /// Whether there is a download since the last right code: there is one session for each.
+    async fn has_begun(&self, id: &str) -> Result<bool, PickupError> {
+        let visits = self.store.read().await?.visits(id).await?;
+        let since = visits.iter().rev().take_while(|visit| visit.kind != VisitKind::RightCode);
+        Ok(since.into_iter().any(|visit| visit.kind == VisitKind::Download))
     }
 
     async fn row(&self, id: &str) -> Result<Option<PickupRow>, PickupError> {
@@ -190,28 +222,37 @@ impl Pickup {
         Ok(self.store.read().await?.find_pickup(id).await?)
     }
 
-    fn event(&self, ctx: &RequestContext, id: &str, address: IpAddr, visit: PickupVisit) -> Option<AuditEvent> {
+    /// One event; of a download, one for each submission set.
+    fn events(&self, ctx: &RequestContext, row: &PickupRow, address: IpAddr, visit: PickupVisit) -> Vec<AuditEvent> {
+        if !self.auditor.records() {
+            return Vec::new();
+        }
         let parties = Parties::own(ctx, &self.auditor.settings().source_id);
-        self.auditor.records().then(|| events::pickup_visited(&parties, address, id, visit))
+        let sets = match visit {
+            PickupVisit::Download => PackageSets::from_json(&row.sets),
+            _ => PackageSets::default(),
+        };
+        let event = |submitted| events::pickup_visited(&parties, address, &row.pickup_id, visit, submitted);
+        sets.submitted().map(event).collect()
     }
 
     /// Records a visit in both places.
     async fn note(
         &self,
         ctx: &RequestContext,
-        id: &str,
+        row: &PickupRow,
         address: IpAddr,
         what: PickupVisit,
         kind: VisitKind,
     ) -> Result<(), PickupError> {
-        let event = self.event(ctx, id, address, what);
-        let (key, visited_ms) = (id.to_owned(), ctx.now.as_millisecond());
+        let events = self.events(ctx, row, address, what);
+        let (key, visited_ms) = (row.pickup_id.clone(), ctx.now.as_millisecond());
         let visit = Visit { kind, address: address.to_string(), visited_ms };
         let noted = self.store.write(move |tx| {
-            let (key, visit, event) = (key.clone(), visit.clone(), event.clone());
+            let (key, visit, events) = (key.clone(), visit.clone(), events.clone());
             Box::pin(async move {
                 tx.insert_visit(&key, &visit).await?;
-                tx.insert_audits(event.as_slice()).await
+                tx.insert_audits(&events).await
             })
         });
         Ok(noted.await?)

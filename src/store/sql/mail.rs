@@ -7,15 +7,19 @@ use crate::store::StoreError;
 
 statements! {
     MAIL_ADD = "INSERT INTO mail_sent (mail_id, message_id, recipient, notice, sets, octets, created_by, pickup_id, \
-        state, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9)";
+        state, created_ms, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10)";
     MAIL_FIND = "SELECT mail_id, message_id, recipient, notice, sets, octets, created_by, pickup_id, state, problem, \
-        created_ms, sent_ms, receipt_ms FROM mail_sent WHERE mail_id = $1";
+        created_ms, sent_ms, receipt_ms, sealed FROM mail_sent WHERE mail_id = $1";
     MAIL_LIST = "SELECT mail_id, message_id, recipient, notice, sets, octets, created_by, pickup_id, state, problem, \
-        created_ms, sent_ms, receipt_ms FROM mail_sent WHERE created_ms >= $1 ORDER BY created_ms, mail_id";
+        created_ms, sent_ms, receipt_ms, sealed FROM mail_sent WHERE created_ms >= $1 ORDER BY created_ms, mail_id";
     MAIL_STATE = "UPDATE mail_sent SET state = $3, problem = $4, sent_ms = $5 WHERE mail_id = $1 AND state = $2 \
         RETURNING mail_id";
     MAIL_RECEIPT = "UPDATE mail_sent SET state = $2, problem = $3, receipt_ms = $4 WHERE message_id = $1 \
-        AND recipient = $5 AND receipt_ms IS NULL AND (state = 2 OR state = 3 OR state = 4) RETURNING mail_id";
+        AND LOWER(recipient) = LOWER($5) AND receipt_ms IS NULL AND (state = 2 OR state = 3 OR state = 4) RETURNING mail_id";
+    MAIL_SENT = "UPDATE mail_sent SET sent_ms = $2 WHERE mail_id = $1 AND sent_ms IS NULL";
+    MAIL_STRANDED = "SELECT mail_id FROM mail_sent WHERE (mail_sent.state = 1 OR mail_sent.state = 2) AND NOT EXISTS (SELECT 1 FROM job \
+        WHERE job.kind = $1 AND job.idempotency_key = mail_id AND (job.state = 1 OR job.state = 2)) \
+        ORDER BY created_ms, mail_id";
     MAIL_FORGET = "DELETE FROM mail_sent WHERE created_ms < $1 AND state > 2";
 }
 
@@ -36,11 +40,21 @@ pub enum MailState {
     Confirmed,
     /// The addressee's system refused it.
     Refused,
+    /// Whoever ordered it took it back before it was sent.
+    Withdrawn,
 }
 
 impl MailState {
-    const ALL: [Self; 7] =
-        [Self::Waiting, Self::Sending, Self::Sent, Self::PerhapsSent, Self::Failed, Self::Confirmed, Self::Refused];
+    const ALL: [Self; 8] = [
+        Self::Waiting,
+        Self::Sending,
+        Self::Sent,
+        Self::PerhapsSent,
+        Self::Failed,
+        Self::Confirmed,
+        Self::Refused,
+        Self::Withdrawn,
+    ];
 
     const fn to_store(self) -> i64 {
         match self {
@@ -51,6 +65,7 @@ impl MailState {
             Self::Failed => 5,
             Self::Confirmed => 6,
             Self::Refused => 7,
+            Self::Withdrawn => 8,
         }
     }
 
@@ -64,6 +79,7 @@ impl MailState {
             Self::Failed => "failed",
             Self::Confirmed => "confirmed",
             Self::Refused => "refused",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }
@@ -89,6 +105,8 @@ pub struct NewMail {
     pub pickup_id: Option<String>,
     /// When.
     pub created_ms: i64,
+    /// Whether it goes out signed and encrypted, and in no other way.
+    pub sealed: bool,
 }
 
 /// A mail, as it stands.
@@ -121,6 +139,7 @@ struct Stored {
     created_ms: i64,
     sent_ms: Option<i64>,
     receipt_ms: Option<i64>,
+    sealed: i64,
 }
 
 impl Stored {
@@ -136,6 +155,7 @@ impl Stored {
             created_by: self.created_by,
             pickup_id: self.pickup_id,
             created_ms: self.created_ms,
+            sealed: self.sealed != 0,
         };
         Ok(MailRow {
             mail,
@@ -150,7 +170,8 @@ impl Stored {
 impl Tx {
     /// Adds a mail that waits.
     pub async fn insert_mail(&mut self, mail: &NewMail) -> Result<(), StoreError> {
-        let NewMail { id, message_id, recipient, notice, sets, octets, created_by, pickup_id, created_ms } = mail;
+        let NewMail { id, message_id, recipient, notice, sets, octets, created_by, pickup_id, created_ms, sealed } =
+            mail;
         let args = args![
             &**id,
             &**message_id,
@@ -160,7 +181,8 @@ impl Tx {
             *octets,
             &**created_by,
             pickup_id.as_deref(),
-            *created_ms
+            *created_ms,
+            i64::from(*sealed)
         ];
         self.execute(&MAIL_ADD, args).await.map(drop)
     }
@@ -190,7 +212,18 @@ impl Tx {
         Ok(moved.is_some())
     }
 
-    /// Notes the receipt for a mail that was sent to `recipient`; its id, nothing when there is no such mail or it has its receipt.
+    /// Notes when the relay took a mail, where that is not known yet.
+    pub async fn note_mail_sent(&mut self, id: &str, sent_ms: i64) -> Result<(), StoreError> {
+        self.execute(&MAIL_SENT, args![id, sent_ms]).await.map(drop)
+    }
+
+    /// Mails that are not settled though no job of this kind works on them any more.
+    pub async fn stranded_mails(&mut self, kind: &str) -> Result<Vec<String>, StoreError> {
+        let stranded: Vec<(String,)> = self.fetch_all(&MAIL_STRANDED, args![kind]).await?;
+        Ok(stranded.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Notes the receipt for a mail that was sent to `recipient`, in capitals or not; its id, nothing when there is no such mail or it has its receipt.
     pub async fn receive_receipt(
         &mut self,
         message_id: &str,

@@ -10,16 +10,16 @@ use crate::store::StoreError;
 
 statements! {
     PICKUP_ADD = "INSERT INTO pickup (pickup_id, octets, sender, recipient, code_salt, code_hash, attempts, created_by, \
-        created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9)";
+        created_ms, expires_ms, sets) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10)";
     PICKUP_FIND = "SELECT pickup_id, octets, sender, recipient, code_salt, code_hash, attempts, session_hash, \
-        session_until_ms, created_by, created_ms, expires_ms, used_ms, withdrawn_ms FROM pickup WHERE pickup_id = $1";
+        session_until_ms, created_by, created_ms, expires_ms, used_ms, withdrawn_ms, sets FROM pickup WHERE pickup_id = $1";
     PICKUP_LIST = "SELECT pickup_id, octets, sender, recipient, code_salt, code_hash, attempts, session_hash, \
-        session_until_ms, created_by, created_ms, expires_ms, used_ms, withdrawn_ms FROM pickup \
+        session_until_ms, created_by, created_ms, expires_ms, used_ms, withdrawn_ms, sets FROM pickup \
         WHERE file_gone_ms IS NULL ORDER BY created_ms, pickup_id";
     PICKUP_TRY = "UPDATE pickup SET attempts = attempts + 1 WHERE pickup_id = $1 AND attempts < $2 AND used_ms IS NULL \
         AND withdrawn_ms IS NULL AND expires_ms > $3 RETURNING attempts";
     PICKUP_OPEN = "UPDATE pickup SET used_ms = $2, session_hash = $3, session_until_ms = $4 WHERE pickup_id = $1 \
-        AND used_ms IS NULL AND withdrawn_ms IS NULL RETURNING pickup_id";
+        AND code_hash = $5 AND used_ms IS NULL AND withdrawn_ms IS NULL AND expires_ms > $2 RETURNING pickup_id";
     PICKUP_WITHDRAW = "UPDATE pickup SET withdrawn_ms = $2, session_hash = NULL WHERE pickup_id = $1 \
         AND withdrawn_ms IS NULL RETURNING pickup_id";
     PICKUP_RENEW = "UPDATE pickup SET code_salt = $2, code_hash = $3, attempts = 0, used_ms = NULL, session_hash = NULL \
@@ -55,6 +55,8 @@ pub struct NewPickup {
     pub created_ms: i64,
     /// Until when.
     pub expires_ms: i64,
+    /// Patient and uniqueId of each submission set, JSON.
+    pub sets: String,
 }
 
 /// A package to be fetched, as it stands.
@@ -88,6 +90,8 @@ pub struct PickupRow {
     pub used_ms: Option<i64>,
     /// When it was taken back.
     pub withdrawn_ms: Option<i64>,
+    /// Patient and uniqueId of each submission set, JSON.
+    pub sets: String,
 }
 
 /// What a visitor did.
@@ -135,7 +139,8 @@ pub struct Visit {
 impl Tx {
     /// Offers a package.
     pub async fn insert_pickup(&mut self, new: &NewPickup) -> Result<(), StoreError> {
-        let NewPickup { id, octets, sender, recipient, code_salt, code_hash, created_by, created_ms, expires_ms } = new;
+        let NewPickup { id, octets, sender, recipient, code_salt, code_hash, created_by, created_ms, expires_ms, sets } =
+            new;
         let args = args![
             &**id,
             *octets,
@@ -145,7 +150,8 @@ impl Tx {
             &**code_hash,
             &**created_by,
             *created_ms,
-            *expires_ms
+            *expires_ms,
+            &**sets
         ];
         self.execute(&PICKUP_ADD, args).await.map(drop)
     }
@@ -166,15 +172,18 @@ impl Tx {
         Ok(tried.is_some())
     }
 
-    /// Opens it for whoever holds what hashes to `session`; false when somebody else was faster.
+    /// Opens it for whoever holds what hashes to `session`; false when somebody else was faster, the code that hashes to
+    /// `code_hash` is not that of the package any more, or its time is over.
     pub async fn open_pickup(
         &mut self,
         id: &str,
+        code_hash: &[u8],
         session: &[u8],
         until_ms: i64,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let opened: Option<(String,)> = self.fetch_optional(&PICKUP_OPEN, args![id, now_ms, session, until_ms]).await?;
+        let args = args![id, now_ms, session, until_ms, code_hash];
+        let opened: Option<(String,)> = self.fetch_optional(&PICKUP_OPEN, args).await?;
         Ok(opened.is_some())
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, future};
 
 use super::{
-    SqliteSettings, Store, StoreSettings, Tx, args::Args, builder::Built, dialect::Dialect, statement, tx::Db,
+    NewPickup, SqliteSettings, Store, StoreSettings, Tx, args::Args, builder::Built, dialect::Dialect, statement,
+    tx::Db,
 };
 use crate::{model::PatientId, store::StoreError};
 
@@ -203,4 +204,38 @@ fn s_in_26_a_statement_that_nobody_waits_for_ends() {
         assert_eq!(store.inner.db.fetch_built(counting(Some(10))).await, Ok(vec![(10_i64,)]));
         store.close().await;
     });
+}
+
+#[test]
+fn s_tls_31_a_code_that_was_renewed_or_whose_time_is_over_opens_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = NewPickup {
+        id: "0123456789abcdef0123456789abcdef".to_owned(),
+        octets: 1,
+        sender: String::new(),
+        recipient: String::new(),
+        code_salt: vec![1],
+        code_hash: vec![1],
+        created_by: String::new(),
+        created_ms: 0,
+        expires_ms: 1_000,
+        sets: "[]".to_owned(),
+    };
+    let opened = run(async {
+        let (store, _) = store(&folder).await;
+        let opened = store.write(move |tx| {
+            let new = new.clone();
+            Box::pin(async move {
+                tx.insert_pickup(&new).await?;
+                tx.renew_pickup(&new.id, &[2], &[2], 10).await?;
+                let mut opened = Vec::new();
+                for (code_hash, now_ms) in [([1], 20), ([2], 1_000), ([2], 20)] {
+                    opened.push(tx.open_pickup(&new.id, &code_hash, &[9], 2_000, now_ms).await?);
+                }
+                Ok::<_, StoreError>(opened)
+            })
+        });
+        opened.await.expect("written")
+    });
+    assert_eq!(opened, [false, false, true]);
 }

@@ -61,7 +61,12 @@ impl Envelope {
 
 /// The entity that is signed: the notice and the package (R-32-25).
 pub fn package_entity(notice: &Notice, package: Vec<u8>) -> Vec<u8> {
-    MultiPart::mixed().singlepart(text(notice.with_package())).singlepart(zip(package)).formatted()
+    MultiPart::mixed().singlepart(text(notice.with_package(false))).singlepart(zip(package)).formatted()
+}
+
+/// The entity that is signed where the package waits on the pick-up page: the notice with a link to it.
+pub fn link_entity(notice: &Notice, link: &Link) -> Vec<u8> {
+    text(notice.with_link(link, false)).formatted()
 }
 
 fn text(text: String) -> SinglePart {
@@ -122,7 +127,7 @@ pub fn encrypted(envelope: &Envelope, enveloped: Vec<u8>, package: bool) -> Resu
 /// # Errors
 /// When the builder refuses.
 pub fn plain(envelope: &Envelope, notice: &Notice, package: Vec<u8>) -> Result<Vec<u8>, ComposeError> {
-    let parts = MultiPart::mixed().singlepart(text(notice.with_package())).singlepart(zip(package));
+    let parts = MultiPart::mixed().singlepart(text(notice.with_package(true))).singlepart(zip(package));
     Ok(envelope.builder(SUBJECT).multipart(parts)?.formatted())
 }
 

@@ -17,6 +17,13 @@ pub struct Party {
     pub person: Option<String>,
 }
 
+impl Party {
+    /// As an open mail says it: persons and departments could tell what a patient has.
+    fn in_the_open(&self) -> String {
+        one_line(&self.institution)
+    }
+}
+
 impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&one_line(&self.institution))?;
@@ -25,6 +32,18 @@ impl fmt::Display for Party {
         }
         Ok(())
     }
+}
+
+/// Place in the queue of the receiver: one of these words, since it is said in the open too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoticePriority {
+    /// Before others.
+    High,
+    /// As it comes.
+    Normal,
+    /// When there is room.
+    Background,
 }
 
 /// A page from which the package is fetched instead.
@@ -50,7 +69,7 @@ pub struct Notice {
     /// A line of free text.
     pub comment: Option<String>,
     /// Place in the queue of the receiver.
-    pub priority: Option<String>,
+    pub priority: Option<NoticePriority>,
     /// Medical urgency.
     pub urgency: Option<String>,
 }
@@ -62,41 +81,35 @@ impl fmt::Debug for Notice {
 }
 
 impl Notice {
-    /// The text beside a package; it is encrypted with it.
-    pub fn with_package(&self) -> String {
+    /// The text beside a package. `open` is for a mail that is not encrypted: it names institutions only, and leaves out what
+    /// somebody wrote freely, which could name a patient.
+    pub fn with_package(&self, open: bool) -> String {
         let (w, mut text) = (self.words(), String::new());
-        self.say(&mut text, w.enclosed);
-        self.details(&mut text, w);
+        self.say(&mut text, w.enclosed, open);
         self.end(&mut text, w.how_to_open);
         text
     }
 
-    /// The text of a mail with a link. `open` is for a mail that is not encrypted: what somebody wrote freely could name a
-    /// patient, so it is left out there.
+    /// The text of a mail with a link; `open` as in [`Self::with_package`].
     pub fn with_link(&self, link: &Link, open: bool) -> String {
         let (w, mut text) = (self.words(), String::new());
-        self.say(&mut text, w.ready);
-        if open {
-            line(&mut text, w.priority, self.priority.as_deref());
-        } else {
-            self.details(&mut text, w);
-        }
+        self.say(&mut text, w.ready, open);
         let _ = write!(text, "\r\n{}\r\n{}\r\n\r\n{}: {}\r\n", w.fetch, link.url, w.until, link.until);
         self.end(&mut text, w.code);
         text
     }
 
-    fn say(&self, text: &mut String, first: &str) {
+    fn say(&self, text: &mut String, first: &str, open: bool) {
         let w = self.words();
+        let named = |party: &Party| if open { party.in_the_open() } else { party.to_string() };
+        let (from, to) = (named(&self.sender), named(&self.recipient));
         // Writing to a String does not fail.
-        let _ = write!(text, "{first}\r\n\r\n{}: {}\r\n{}: {}\r\n", w.from, self.sender, w.to, self.recipient);
-    }
-
-    fn details(&self, text: &mut String, w: &Words) {
-        line(text, w.ground, self.ground.as_deref());
-        line(text, w.priority, self.priority.as_deref());
-        line(text, w.urgency, self.urgency.as_deref());
-        line(text, w.comment, self.comment.as_deref());
+        let _ = write!(text, "{first}\r\n\r\n{}: {from}\r\n{}: {to}\r\n", w.from, w.to);
+        let free = |value: &Option<String>| value.clone().filter(|_| !open);
+        line(text, w.ground, free(&self.ground).as_deref());
+        line(text, w.priority, self.priority.map(|priority| w.priority(priority)));
+        line(text, w.urgency, free(&self.urgency).as_deref());
+        line(text, w.comment, free(&self.comment).as_deref());
     }
 
     fn end(&self, text: &mut String, last: &str) {
@@ -131,12 +144,24 @@ struct Words {
     to: &'static str,
     ground: &'static str,
     priority: &'static str,
+    priorities: [&'static str; 3],
     urgency: &'static str,
     comment: &'static str,
     how_to_open: &'static str,
     fetch: &'static str,
     until: &'static str,
     code: &'static str,
+}
+
+impl Words {
+    const fn priority(&self, priority: NoticePriority) -> &'static str {
+        let [high, normal, background] = self.priorities;
+        match priority {
+            NoticePriority::High => high,
+            NoticePriority::Normal => normal,
+            NoticePriority::Background => background,
+        }
+    }
 }
 
 const DUTCH: Words = Words {
@@ -146,6 +171,7 @@ const DUTCH: Words = Words {
     to: "Voor",
     ground: "Reden",
     priority: "Prioriteit",
+    priorities: ["hoog", "normaal", "zonder haast"],
     urgency: "Urgentie",
     comment: "Toelichting",
     how_to_open: "Sla XDM.ZIP op, pak het uit en open INDEX.HTM, of lees het pakket in in uw eigen systeem.",
@@ -161,6 +187,7 @@ const ENGLISH: Words = Words {
     to: "For",
     ground: "Reason",
     priority: "Priority",
+    priorities: ["high", "normal", "no hurry"],
     urgency: "Urgency",
     comment: "Comment",
     how_to_open: "Save XDM.ZIP, unpack it and open INDEX.HTM, or import the package into your own system.",

@@ -1,8 +1,8 @@
 use lettre::Address;
 
 use super::{
-    Content, Disposition, Entity, Envelope, Incoming, Link, MailError, MailLimits, Notice, Outcome, Party, canonical,
-    encrypted, package_entity, plain, receipt, reference, signed,
+    Content, Disposition, Entity, Envelope, Incoming, Link, MailError, MailLimits, Notice, NoticePriority, Outcome,
+    Party, canonical, encrypted, link_entity, package_entity, plain, receipt, reference, signed,
 };
 use crate::wire::xdm::index_page::Language;
 
@@ -21,11 +21,19 @@ fn envelope() -> Envelope {
 
 fn notice() -> Notice {
     Notice {
-        sender: Party { institution: "Ziekenhuis Voorbeeld".into(), ..Party::default() },
-        recipient: Party { institution: "Kliniek".into(), department: Some("Polikliniek".into()), person: None },
+        sender: Party {
+            institution: "Ziekenhuis Voorbeeld".into(),
+            department: None,
+            person: Some("dr. Afzender".into()),
+        },
+        recipient: Party {
+            institution: "Kliniek".into(),
+            department: Some("Polikliniek".into()),
+            person: Some("dr. Ontvanger".into()),
+        },
         ground: Some("Verwijzing".into()),
         comment: Some("Betreft mevrouw Proefpersoon\r\nBcc: x@y".into()),
-        priority: Some("hoog".into()),
+        priority: Some(NoticePriority::High),
         urgency: Some("2".into()),
         ..Notice::default()
     }
@@ -65,19 +73,25 @@ fn r_32_24_outside_the_encryption_nothing_names_a_patient() {
     let mail = encrypted(&envelope(), b"not really".to_vec(), true).unwrap();
     let link = Link { url: "https://pickup.example/p/0123".into(), until: "2026-06-15 12:00".into() };
     let open = reference(&envelope(), &notice(), &link).unwrap();
-    for mail in [mail, open] {
+    let unsealed = plain(&envelope(), &notice(), package()).unwrap();
+    for mail in [mail, open, unsealed] {
         let text = String::from_utf8(mail).expect("seven bits");
-        assert!(!text.contains("Proefpersoon") && !text.contains("Verwijzing"), "{text}");
+        for hidden in ["Proefpersoon", "Verwijzing", "Afzender", "Ontvanger", "Polikliniek"] {
+            assert!(!text.contains(hidden), "{hidden} in {text}");
+        }
     }
+    let sealed = String::from_utf8(link_entity(&notice(), &link)).expect("seven bits");
+    assert!(sealed.contains("Betreft mevrouw Proefpersoon") && sealed.contains("dr. Ontvanger"), "{sealed}");
+    assert!(sealed.contains("Prioriteit: hoog") && sealed.contains(&link.url), "{sealed}");
 }
 
 #[test]
 fn one_line_of_free_text_stays_one_line() {
-    let text = notice().with_package();
+    let text = notice().with_package(false);
     assert!(text.contains("Toelichting: Betreft mevrouw Proefpersoon Bcc: x@y\r\n"), "{text}");
-    assert!(text.contains("Voor: Kliniek, Polikliniek\r\n"), "{text}");
+    assert!(text.contains("Voor: Kliniek, Polikliniek, dr. Ontvanger\r\n"), "{text}");
     let english = Notice { language: Language::English, ..notice() };
-    assert!(english.with_package().contains("Priority: hoog\r\n"));
+    assert!(english.with_package(false).contains("Priority: high\r\n"));
 }
 
 #[test]

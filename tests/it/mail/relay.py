@@ -1,7 +1,8 @@
 """A mail relay for tests: takes what comes and writes each mail into a directory.
 
-usage: relay.py DIRECTORY (none|starttls|tls) (take|refuse|break) [CERTIFICATE KEY]
-Prints its port. "refuse" says 554 to the message, "break" closes the connection once the message is in.
+usage: relay.py DIRECTORY (none|starttls|tls) (take|refuse|break|greet) [CERTIFICATE KEY]
+Prints its port. "refuse" says 554 to the message, "break" closes the connection once the message is in,
+"greet" says 554 instead of a greeting.
 """
 import asyncio
 import pathlib
@@ -24,6 +25,10 @@ async def serve(reader, writer):
         writer.write(text.encode() + b"\r\n")
         await writer.drain()
 
+    if habit == "greet":
+        await say("554 go away")
+        writer.close()
+        return
     await say("220 relay")
     while line := await reader.readline():
         word = line.decode("ascii").strip()

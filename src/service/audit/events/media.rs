@@ -8,6 +8,12 @@ use super::{
 };
 use crate::model::{AuditAction, AuditCode, AuditEvent, AuditObject, AuditParticipant};
 
+/// The patient and the submission set of a package.
+pub(super) fn submission(submitted: Submitted<'_>) -> impl Iterator<Item = AuditObject> {
+    let set = submitted.submission_set.map(|id| AuditObject { role: Some(20), ..object(id, 2, v::ITI_32) });
+    submitted.patient.map(patient).into_iter().chain(set)
+}
+
 /// What kind of medium a package came on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaKind {
@@ -109,9 +115,7 @@ pub fn package_fetched(parties: &Parties<'_>, place: &str, submitted: Submitted<
     };
     event.participants.extend([source, destination, medium]);
     event.participants.extend(parties.persons());
-    event.objects.extend(submitted.patient.map(patient));
-    let set = submitted.submission_set.map(|id| AuditObject { role: Some(20), ..object(id, 2, v::ITI_32) });
-    event.objects.extend(set);
+    event.objects.extend(submission(submitted));
     event
 }
 
@@ -146,8 +150,6 @@ pub fn distributed_on_media(
     event.participants.extend([parties.self_as_source(true), destination]);
     event.participants.extend(actor.map(Actor::participant));
     event.participants.extend(parties.persons());
-    event.objects.extend(submitted.patient.map(patient));
-    let set = submitted.submission_set.map(|id| AuditObject { role: Some(20), ..object(id, 2, v::ITI_32) });
-    event.objects.extend(set);
+    event.objects.extend(submission(submitted));
     event
 }

@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 
 use super::{
+    media::submission,
     operation::Actor,
     parties::{Parties, Verdict, object},
+    transactions::Submitted,
     vocabulary as v,
 };
 use crate::model::{AuditAction, AuditEvent, AuditObject, AuditOutcome, AuditParticipant, NetworkAccessPoint};
@@ -33,8 +35,14 @@ pub enum PickupAct {
     Withdrawn,
 }
 
-/// A visit of somebody who is known by address alone.
-pub fn pickup_visited(parties: &Parties<'_>, address: IpAddr, id: &str, visit: PickupVisit) -> AuditEvent {
+/// A visit of somebody who is known by address alone. A download is told of each submission set (row 26).
+pub fn pickup_visited(
+    parties: &Parties<'_>,
+    address: IpAddr,
+    id: &str,
+    visit: PickupVisit,
+    submitted: Submitted<'_>,
+) -> AuditEvent {
     let failed = |outcome, code| Verdict::failure(outcome, code, "");
     let (event_id, kind, action, verdict) = match visit {
         PickupVisit::RightCode => (v::USER_AUTHENTICATION, v::LOGIN, AuditAction::E, Verdict::success()),
@@ -57,12 +65,19 @@ pub fn pickup_visited(parties: &Parties<'_>, address: IpAddr, id: &str, visit: P
         ..AuditParticipant::default()
     };
     event.participants.extend([parties.self_as_source(false), visitor]);
+    event.objects.extend(submission(submitted));
     event.objects.push(package(id));
     event
 }
 
-/// 110106 for what is put there, 110129 for what is changed or taken back.
-pub fn pickup_changed(parties: &Parties<'_>, actor: &Actor, id: &str, act: PickupAct) -> AuditEvent {
+/// 110106 for what is put there, of each submission set (row 26); 110129 for what is changed or taken back.
+pub fn pickup_changed(
+    parties: &Parties<'_>,
+    actor: &Actor,
+    id: &str,
+    act: PickupAct,
+    submitted: Submitted<'_>,
+) -> AuditEvent {
     let (event_id, kind, action, what) = match act {
         PickupAct::Offered => (v::EXPORT, v::ITI_32, AuditAction::R, "offered"),
         PickupAct::Renewed => (v::SECURITY_ALERT, v::SECURITY_CONFIGURATION, AuditAction::E, "given a new code"),
@@ -71,6 +86,7 @@ pub fn pickup_changed(parties: &Parties<'_>, actor: &Actor, id: &str, act: Picku
     let mut event = parties.event(event_id, action, Verdict::success());
     event.event_types.push(kind);
     event.participants.extend([parties.self_as_source(false), actor.participant()]);
+    event.objects.extend(submission(submitted));
     let mut package = package(id);
     package.details.push((v::ALERT_DESCRIPTION.into(), what.to_owned()));
     event.objects.push(package);

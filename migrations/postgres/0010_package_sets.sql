@@ -1,0 +1,5 @@
+-- Whom a package on the pick-up page is about: patient and uniqueId of each submission set, JSON (R-32-41).
+ALTER TABLE pickup ADD COLUMN sets TEXT COLLATE "C" NOT NULL DEFAULT '[]';
+
+-- sealed 1: the mail was ordered signed and encrypted, and goes out in no other way. state 8: withdrawn before it was sent.
+ALTER TABLE mail_sent ADD COLUMN sealed BIGINT NOT NULL DEFAULT 1;

@@ -1,0 +1,115 @@
+//! Mails that the relay does not take yet: they wait, are taken back, or are settled.
+
+use std::fs;
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use super::{OnStore, Post, THEIRS, becomes, send, state};
+use crate::{
+    harness::{
+        TestServer, scratch,
+        servers::{Store, until},
+        trail, trials,
+    },
+    pickup::{json, knoop, package},
+};
+
+pub fn trials() -> Vec<Trial> {
+    let own: [(&'static str, OnStore); 5] = [
+        ("r_32_26_what_was_ordered_encrypted_goes_out_in_no_other_way", sealed),
+        ("a_relay_that_does_not_talk_is_tried_until_the_last_attempt", last),
+        ("a_mail_whose_job_has_ended_is_settled", stranded),
+        ("r_32_41_a_receipt_before_the_answer_loses_no_event", early),
+        ("a_mail_that_waits_is_taken_back", withdrawn),
+    ];
+    own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
+}
+
+/// A mail whose relay gives no greeting: it waits, and was tried once.
+fn waits(post: &Post, server: &TestServer, more: &[&str]) -> Value {
+    let sent = send(server, &package(), more);
+    until(|| state(server)["problem"].as_str().is_some_and(|problem| problem.contains("it answered 554")));
+    assert_eq!(state(server)["state"], "waiting");
+    assert!(scratch::files_below(&post.folder.join("out")).is_empty());
+    sent
+}
+
+/// Lets the jobs of mails run now.
+fn now(server: &TestServer) {
+    trail::tamper(&server.prepared, false, "UPDATE job SET run_at_ms = 0 WHERE kind = 'send-mail'");
+}
+
+/// Outcomes of what the audit tells of packages that go out by mail.
+fn told(server: &TestServer) -> Vec<String> {
+    let all = trail::events(server, &[]);
+    let of_mail = all.iter().filter(|event| trail::kind(event).0 == "110106" && event.to_string().contains("110031"));
+    of_mail.map(|event| trail::kind(event).3.to_owned()).collect()
+}
+
+fn sealed(store: Store) {
+    let Some(post) = Post::new("none", "greet") else { return };
+    let prepared = TestServer::prepare(store).expect("a store");
+    let lenient = post.settings(prepared).setting("email.send_unencrypted", "true");
+    let server = lenient.setting("email.allow_unsigned", "true").start().expect("a server");
+    waits(&post, &server, &[]);
+    fs::remove_file(post.folder.join(format!("partners/{THEIRS}.pem"))).expect("removed");
+    now(&server);
+    until(|| state(&server)["problem"].as_str().is_some_and(|problem| problem.contains("no certificate of the addr")));
+    assert_eq!(state(&server)["state"], "waiting", "it may be there another time");
+}
+
+fn last(store: Store) {
+    let Some(post) = Post::new("none", "greet") else { return };
+    let server = post.server(store);
+    waits(&post, &server, &[]);
+    assert_eq!(scratch::files_below(&server.prepared.data.join("xdm")).len(), 1, "the package is kept");
+    let many = "UPDATE job SET attempts = 43, run_at_ms = 0 WHERE kind = 'send-mail'";
+    trail::tamper(&server.prepared, false, many);
+    becomes(&server, "failed");
+    assert_eq!(told(&server), ["Minor"]);
+    until(|| scratch::files_below(&server.prepared.data.join("xdm")).is_empty());
+}
+
+fn stranded(store: Store) {
+    let Some(post) = Post::new("none", "greet") else { return };
+    let server = post.server(store);
+    waits(&post, &server, &[]);
+    trail::tamper(&server.prepared, false, "UPDATE job SET state = 5, ended_ms = 1 WHERE kind = 'send-mail'");
+    let server = server.restart().expect("a server");
+    assert_eq!(becomes(&server, "failed")["problem"], "its job has ended");
+    assert_eq!(told(&server), ["Minor"]);
+}
+
+fn early(store: Store) {
+    let Some(post) = Post::new("none", "greet") else { return };
+    let server = post.server(store);
+    waits(&post, &server, &[]);
+    // As if the process had died after a receipt, and before it wrote down what the relay had answered.
+    trail::tamper(&server.prepared, false, "UPDATE mail_sent SET state = 6, receipt_ms = 1, problem = NULL");
+    now(&server);
+    until(|| state(&server)["sent"].is_string());
+    assert_eq!((state(&server)["state"].as_str(), told(&server)), (Some("confirmed"), vec!["Success".to_owned()]));
+}
+
+fn withdrawn(store: Store) {
+    let Some(post) = Post::new("none", "greet") else { return };
+    let prepared = post.settings(TestServer::prepare(store).expect("a store"));
+    let server = prepared.setting("pickup.url", "https://pickup.example").start().expect("a server");
+    let sent = waits(&post, &server, &[]);
+    let id = sent["mail"].as_str().expect("an id");
+    assert!(knoop(&server.prepared, &["mails", "--withdraw", id]).status.success());
+    assert_eq!(state(&server)["state"], "withdrawn");
+    assert!(scratch::files_below(&server.prepared.data.join("xdm")).is_empty(), "the package is gone");
+    assert!(!knoop(&server.prepared, &["mails", "--withdraw", id]).status.success(), "once");
+    // A link to what was taken back is not sent.
+    let sent = send(&server, &package(), &["--link"]);
+    let all = || json(&knoop(&server.prepared, &["mails", "--json"]));
+    let last = || all().as_array().and_then(|all| all.last().cloned()).expect("a mail");
+    until(|| last()["problem"].is_string());
+    let pickup = sent["pickup"]["id"].as_str().expect("an id");
+    assert!(knoop(&server.prepared, &["offers", "--withdraw", pickup]).status.success());
+    now(&server);
+    until(|| last()["state"] == "failed");
+    assert!(last()["problem"].as_str().is_some_and(|problem| problem.contains("was withdrawn")), "{}", last());
+}
