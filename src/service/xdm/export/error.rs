@@ -42,6 +42,20 @@ pub enum ExportError {
     /// No number that could stand for a BSN.
     #[error("XdmNoOwnNumber: document {0} names no number of the patient but the BSN; give one")]
     NoOwnNumber(String),
+    /// One number would stand for two patients.
+    #[error(
+        "XdmNumberOfTwo: document {0} is of another patient, and one number cannot stand for two; export them apart"
+    )]
+    NumberOfTwo(String),
+    /// Others may read the table of numbers.
+    #[error("{} leads back to BSNs and others may read it: take their rights away", .0.display())]
+    TableOpen(PathBuf),
+    /// Documents that were confirmed and are not in the package.
+    #[error("no such document is in the package, and it was confirmed: {}", .0.join(", "))]
+    NotConfirmable(Vec<String>),
+    /// Documents that were asked for by id and are not given.
+    #[error("not found, or not shown: {}", .0.join(", "))]
+    NotFound(Vec<String>),
     /// A DICOM object that cannot be given another patient number.
     #[error("XdmBsnUnreadable: document {0}: {1}")]
     BsnUnreadable(String, HeaderError),
@@ -79,7 +93,15 @@ fn told(findings: &[Finding]) -> String {
 impl ExportError {
     /// Whether somebody refused, rather than something broke.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Nothing | Self::Missing(_) | Self::BsnLeft(_) | Self::BsnUnreadable(..))
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Nothing
+                | Self::Missing(_)
+                | Self::NotFound(_)
+                | Self::BsnLeft(_)
+                | Self::BsnUnreadable(..)
+        )
     }
 
     /// Whether a registry would answer, if it were asked about one patient at a time.
@@ -93,6 +115,9 @@ impl ExportError {
         matches!(
             self,
             Self::NoOwnNumber(_)
+                | Self::NumberOfTwo(_)
+                | Self::TableOpen(_)
+                | Self::NotConfirmable(_)
                 | Self::Occupied(_)
                 | Self::Tree(TreeError::Occupied(_))
                 | Self::TooLarge(_)
@@ -114,6 +139,10 @@ impl ExportError {
             | Self::TooLarge(_)
             | Self::Multipart(_)
             | Self::NoOwnNumber(_)
+            | Self::NumberOfTwo(_)
+            | Self::TableOpen(_)
+            | Self::NotConfirmable(_)
+            | Self::NotFound(_)
             | Self::BsnUnreadable(..)
             | Self::BsnLeft(_) => false,
         }
@@ -127,11 +156,14 @@ impl ExportError {
             Self::Nothing => "XdmNothing",
             Self::TooMany => "XdmTooMany",
             Self::Object(_) => "XdmObject",
-            Self::Missing(_) => "XDSDocumentUniqueIdError",
+            Self::Missing(_) | Self::NotFound(_) => "XDSDocumentUniqueIdError",
             Self::SourceCorrupt(_) => "XdmSourceCorrupt",
             Self::TooLarge(_) => "XdmDocumentTooLargeForMedium",
             Self::Multipart(_) => "XdmMultipartUnsupported",
             Self::NoOwnNumber(_) => "XdmNoOwnNumber",
+            Self::NumberOfTwo(_) => "XdmNumberOfTwo",
+            Self::TableOpen(_) => "XdmNumberTable",
+            Self::NotConfirmable(_) => "XdmNotConfirmable",
             Self::BsnUnreadable(..) => "XdmBsnUnreadable",
             Self::BsnLeft(_) => "XdmBsnLeft",
             Self::Occupied(_) | Self::Tree(TreeError::Occupied(_)) => "XdmOccupied",
