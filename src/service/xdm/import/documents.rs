@@ -16,7 +16,7 @@ use crate::{
         vocabulary as v,
         xdm::{DocumentReport, PackageFinding, XdmCode},
     },
-    wire::xdm::{EntryId, Flaw, Found, Layout, Medium, resolve_uri},
+    wire::xdm::{EntryId, Flaw, Found, Layout, Medium, names::bare_media_type, resolve_uri},
 };
 
 /// The hash that the metadata have.
@@ -34,7 +34,7 @@ pub(super) struct StatedDocument {
     pub entry: Option<EntryId>,
     pub hash: Option<StatedHash>,
     pub size_bytes: Option<u64>,
-    /// What its header says, where its metadata say less.
+    /// What its header says, where it was read.
     pub inside: Option<Box<Inside>>,
 }
 
@@ -89,7 +89,7 @@ impl Finder<'_> {
             self.error(XdmCode::OnDemandEntry, object, "an on-demand entry has no document in a package");
             return Ok((document, report));
         }
-        if report.mime_type.eq_ignore_ascii_case("multipart/related") {
+        if bare_media_type(&report.mime_type) == "multipart/related" {
             self.error(XdmCode::MultipartUnsupported, object, "documents of several parts are not taken");
             return Ok((document, report));
         }
