@@ -468,7 +468,7 @@ fn r_32_06_each_set_has_a_time_of_its_own_in_the_trail() {
     import(0, &prepared, &top, &[]);
     let events = media_events(&prepared);
     assert_eq!(events.len(), 2);
-    assert_ne!(events[0]["time"], events[1]["time"]);
+    assert_ne!(events[0]["occurred_ms"], events[1]["occurred_ms"]);
     for event in &events {
         let participants = event["participants"].as_array().expect("a list");
         assert!(participants.iter().any(|it| it["media"]["code"] == "110030"), "a tree is a stick");
