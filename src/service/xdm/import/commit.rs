@@ -5,6 +5,7 @@
 mod decisions;
 mod present;
 mod receive;
+mod recorded;
 mod references;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
     sync::Arc,
 };
 
+use recorded::submitted;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::{
@@ -27,13 +29,13 @@ use super::{
 };
 use crate::{
     model::{
-        AuditOutcome, EntryUuid, PatientId, RequestContext, ResponseStatus, Severity, XdsErrorCode,
+        EntryUuid, PatientId, RequestContext, ResponseStatus, Severity, XdsErrorCode,
         rim::SubmitObjectsRequest,
         xdm::{PackageFinding, PackageLimits, PackageReport, SetReport, SetState, Weight, XdmCode},
     },
     service::{
         Auditor, Repository,
-        audit::events::{self, Actor, MediaImport, MediaKind, Submitted, Verdict},
+        audit::events::{Actor, MediaImport, MediaKind},
         jobs::Clock,
         repository::DocumentError,
     },
@@ -211,42 +213,6 @@ impl Importer {
         Ok(report)
     }
 
-    /// Records that a whole package was refused.
-    ///
-    /// # Errors
-    /// When it cannot be recorded.
-    pub async fn rejected(
-        &self,
-        ctx: &RequestContext,
-        report: &PackageReport,
-        choice: &Choice,
-        origin: &MediaOrigin,
-    ) -> Result<(), StoreError> {
-        let error = report.findings.iter().find(|finding| finding.weight == Weight::Error);
-        match error {
-            Some(finding) if !choice.dry_run => self.record(ctx, origin, Submitted::default(), Some(finding)).await,
-            _ => Ok(()),
-        }
-    }
-
-    async fn record(
-        &self,
-        ctx: &RequestContext,
-        origin: &MediaOrigin,
-        submitted: Submitted<'_>,
-        refused_for: Option<&PackageFinding>,
-    ) -> Result<(), StoreError> {
-        if !self.auditor.records() {
-            return Ok(());
-        }
-        let verdict = match refused_for {
-            None => Verdict::success(),
-            Some(finding) => Verdict::failure(AuditOutcome::Minor, finding.code.as_str(), ""),
-        };
-        let event = events::media_imported(&self.auditor.parties(ctx), &origin.as_event(), submitted, verdict);
-        self.auditor.record(vec![event]).await
-    }
-
     /// Takes one set; tells whether there is no sense in going on.
     async fn set(
         &self,
@@ -370,9 +336,3 @@ impl Importer {
 
 /// Place of what was found when a set was registered.
 const REGISTRATION: &str = "registration";
-
-fn submitted(set: &SetReport) -> Submitted<'_> {
-    let patient = Some(&*set.registered_patient_id).filter(|id| !id.is_empty());
-    let sent = Some(&*set.patient_id).filter(|id| !id.is_empty());
-    Submitted { patient: patient.or(sent), submission_set: Some(&*set.unique_id).filter(|id| !id.is_empty()) }
-}
