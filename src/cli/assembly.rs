@@ -113,7 +113,8 @@ impl Actors {
     pub(super) fn importer(&self, config: &Config) -> Result<Option<Importer>, Failure> {
         let Some(repository) = &self.repository else { return Ok(None) };
         let settings = settings::import_settings(config)?;
-        Ok(Some(Importer::new(repository.clone(), self.store.clone(), self.auditor.clone(), settings)))
+        let (repository, store, auditor) = (repository.clone(), self.store.clone(), self.auditor.clone());
+        Ok(Some(Importer::new(repository, store, auditor, settings, Arc::new(now_ms))))
     }
 
     /// Takes away documents that a process which was killed left on their way. Where the database is in the data directory,

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -11,10 +12,10 @@ use openssl::sha::sha1;
 use serde_json::Value;
 
 use crate::harness::{
-    Found, Query, TestServer, plain,
+    Found, Query, TestServer, plain, queries,
     sample::{
         self, Object, Submission,
-        names::{DE_UNIQUE_ID, RPLC, SS_UNIQUE_ID},
+        names::{APND, DE_UNIQUE_ID, RPLC, SS_UNIQUE_ID},
     },
     scratch,
     servers::{Prepared, Store},
@@ -24,14 +25,23 @@ use crate::harness::{
 const BSN_AUTHORITY: &str = "2.16.840.1.113883.2.4.6.3";
 
 pub fn trials() -> Vec<Trial> {
-    let mut all: Vec<Trial> = plain![check_names_every_fault_and_keeps_nothing, unpack_uses_names_of_its_own].into();
+    let mut all: Vec<Trial> = plain![
+        check_names_every_fault_and_keeps_nothing,
+        unpack_uses_names_of_its_own,
+        a_choice_of_sets_that_are_not_there_is_refused,
+        r_32_06_each_set_has_a_time_of_its_own_in_the_trail,
+    ]
+    .into();
     for (name, maker) in MAKERS {
         all.push(trials::fallible(module_path!(), name, maker));
     }
-    let own: [(&'static str, OnStore); 8] = [
+    let own: [(&'static str, OnStore); 11] = [
         ("what_is_imported_is_found_and_retrieved", found_and_retrieved),
         ("r_32_56_imported_twice_is_already_present", twice),
         ("r_32_57_an_entry_uuid_in_use_gets_another", minted),
+        ("r_32_57_a_set_that_failed_gives_no_id_away", not_minted),
+        ("r_42_30_a_folder_that_is_here_gets_more_members", joined),
+        ("r_32_58_a_member_that_is_nowhere_is_left_out", nowhere),
         ("r_32_35_a_faulty_set_leaves_nothing_and_others_go_ahead", partial),
         ("r_32_38_the_patient_is_known_here_or_named_by_hand", patients),
         ("r_32_58_a_replacement_needs_the_right_to_it", replacement),
@@ -253,6 +263,59 @@ fn minted(store: Store) {
     assert_eq!(ids.len(), 2, "two entries with two ids");
 }
 
+fn not_minted(store: Store) {
+    let prepared = prepared(store);
+    let patient = sample::patient();
+    let first = document(&patient, "A.TXT", b"first");
+    import(0, &prepared, &zipped(&tree(&[(&set_of(&patient, &[&first]), &[("A.TXT", b"first")])])), &[]);
+    let failing = document(&patient, "A.TXT", b"stated").with_id(&first.id());
+    let appending = document(&patient, "B.TXT", b"appended");
+    let second = set_of(&patient, &[&appending]).relate(APND, &appending.id(), &first.id());
+    let sets = [(&set_of(&patient, &[&failing]), &[("A.TXT", &b"differ"[..])]), (&second, &[("B.TXT", b"appended")])];
+    let some = import(1, &prepared, &zipped(&tree(&sets.each_ref().map(|(set, files)| (*set, &files[..])))), &[]);
+    assert_eq!(
+        (&some["sets"][0]["state"], &some["sets"][1]["state"]),
+        (&"failed".into(), &"imported".into()),
+        "{some}"
+    );
+    let server = prepared.start().expect("it starts");
+    let found = server.query(&Query::new(queries::GET_ASSOCIATIONS).list("$uuid", &[&appending.id()])).objects();
+    let target = first.id();
+    assert!(found.iter().any(|it| it.get("targetObject") == Some(&target)), "it is appended to what is here");
+}
+
+fn joined(store: Store) {
+    let prepared = prepared(store);
+    let patient = sample::patient();
+    let folder = sample::folder(&patient);
+    for name in ["A.TXT", "B.TXT"] {
+        let folder = folder.clone().with_id(&sample::uuid());
+        let member = document(&patient, name, name.as_bytes());
+        let set = set_of(&patient, &[&member]).folder(&folder).member(&folder.id(), &member.id());
+        let found = import(0, &prepared, &zipped(&tree(&[(&set, &[(name, name.as_bytes())])])), &[]);
+        assert_eq!((codes(&found), &found["outcome"]), (Vec::new(), &"all".into()));
+    }
+    let server = prepared.start().expect("it starts");
+    let unique_id = folder.identified(sample::names::FD_UNIQUE_ID);
+    let query = Query::new(queries::GET_FOLDER_AND_CONTENTS).text("$XDSFolderUniqueId", &unique_id);
+    let found = server.query(&query).objects();
+    let count = |element: &str| found.iter().filter(|it| it.element == element).count();
+    assert_eq!((count("RegistryPackage"), count("ExtrinsicObject")), (1, 2), "one folder with both");
+}
+
+fn nowhere(store: Store) {
+    let prepared = prepared(store);
+    let patient = sample::patient();
+    let good = document(&patient, "A.TXT", b"good");
+    let folder = sample::folder(&patient).with_id(&sample::uuid());
+    let set = set_of(&patient, &[&good]).folder(&folder).member(&folder.id(), &good.id());
+    let set = set.member(&folder.id(), &sample::uuid());
+    let package = zipped(&tree(&[(&set, &[("A.TXT", b"good")])]));
+    let strict = prepared.clone().setting("xdm.unresolved", "strict");
+    assert_eq!(codes(&import(1, &strict, &package, &[])), ["UnresolvedReferenceException"]);
+    assert_eq!(codes(&import(0, &prepared, &package, &[])), ["PartialRelationshipContentNotProcessed"]);
+}
+
 fn partial(store: Store) {
     let prepared = prepared(store);
     let patient = sample::patient();
@@ -356,17 +419,17 @@ fn audited(store: Store) {
     fs::write(&no_zip, "no zip").expect("room");
     let rejected = import(1, &prepared, &no_zip, &[]);
     assert_eq!((codes(&rejected), &rejected["outcome"]), (vec!["XdmNotAZip".to_owned()], &"rejected".into()));
-    let data = prepared.data.display().to_string();
-    let output = prepared.command(&["audit", "search", "--json", "--data", &data]).output().expect("it runs");
-    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let events = found["events"].as_array().expect("a list").iter().rev().map(|event| &event["event"]);
-    let media: Vec<&Value> = events.filter(|event| event["event_types"][0]["code"] == "ITI-32").collect();
-    let [imported, failed, refused] = media.as_slice() else { panic!("three events, not {}", media.len()) };
+    // Its object is named as no name of ours is (R-32-41): a refusal is told whatever the sender calls it.
+    let lost = document(&patient, "LOST.TXT", b"lost").with_id("registration");
+    import(1, &prepared, &zipped(&tree(&[(&set_of(&patient, &[&lost]), &[])])), &[]);
+    let media = media_events(&prepared);
+    let [imported, failed, refused, named] = media.as_slice() else { panic!("four events, not {}", media.len()) };
+    assert_eq!(named["reason"], "knoop:XDSMissingDocument");
     for event in &media {
         assert_eq!((&event["event_id"]["code"], &event["action"]), (&"110107".into(), &"C".into()));
         let source =
             event["participants"].as_array().expect("a list").iter().find(|it| it["roles"][0]["code"] == "110153");
-        assert_eq!(source.expect("a source")["media"]["code"], "110030", "MediaType is mandatory");
+        assert_eq!(source.expect("a source")["media"]["code"], "110037", "MediaType is mandatory; a file");
     }
     assert_eq!((&imported["outcome"], &failed["outcome"]), (&"Success".into(), &"Minor".into()));
     assert_eq!(failed["reason"], "knoop:XdmSizeMismatch");
@@ -375,8 +438,50 @@ fn audited(store: Store) {
     assert_eq!((&objects[0]["id"], objects.len()), (&patient.as_str().into(), 2), "{imported}");
     assert_eq!(objects[1]["id"], submission.set.identified(SS_UNIQUE_ID).as_str());
     assert_eq!(objects[1]["id_type"]["code"], "ITI-32");
+    let data = prepared.data.display().to_string();
     let verified = prepared.command(&["audit", "verify", "--data", &data]).status().expect("it runs");
     assert!(verified.success(), "the trail is whole");
+}
+
+fn a_choice_of_sets_that_are_not_there_is_refused() {
+    let prepared = prepared(Store::Sqlite).setting("xdm.override", "true");
+    let patient = sample::patient();
+    let good = document(&patient, "A.TXT", b"good");
+    let package = zipped(&tree(&[(&set_of(&patient, &[&good]), &[("A.TXT", b"good")])])).display().to_string();
+    let of_two = format!("2={patient}");
+    for choice in [["--set", "2"], ["--set", "0"], ["--patient-of", &of_two], ["--override", "2"]] {
+        let data = prepared.data.display().to_string();
+        let output = run(&prepared, &[&["import", &package, "--data", &data], &choice[..]].concat());
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{choice:?}: {told}");
+        assert!(told.contains("the package has no set"), "{told}");
+    }
+    assert_eq!(kept(&prepared), 0);
+}
+
+fn r_32_06_each_set_has_a_time_of_its_own_in_the_trail() {
+    let prepared = prepared(Store::Sqlite);
+    let patient = sample::patient();
+    let documents = ["A.TXT", "B.TXT"].map(|name| document(&patient, name, name.as_bytes()));
+    let sets = documents.each_ref().map(|document| set_of(&patient, &[document]));
+    let top = tree(&[(&sets[0], &[("A.TXT", b"A.TXT")]), (&sets[1], &[("B.TXT", b"B.TXT")])]);
+    import(0, &prepared, &top, &[]);
+    let events = media_events(&prepared);
+    assert_eq!(events.len(), 2);
+    assert_ne!(events[0]["occurred_ms"], events[1]["occurred_ms"]);
+    for event in &events {
+        let participants = event["participants"].as_array().expect("a list");
+        assert!(participants.iter().any(|it| it["media"]["code"] == "110030"), "a tree is a stick");
+    }
+}
+
+/// What the audit trail tells of media, the first first.
+pub fn media_events(prepared: &Prepared) -> Vec<Value> {
+    let data = prepared.data.display().to_string();
+    let output = prepared.command(&["audit", "search", "--json", "--data", &data]).output().expect("it runs");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let events = found["events"].as_array().expect("a list").iter().rev().map(|event| event["event"].clone());
+    events.filter(|event| event["event_types"][0]["code"] == "ITI-32").collect()
 }
 
 fn dry_run(store: Store) {
@@ -439,5 +544,9 @@ fn unpack_uses_names_of_its_own() {
     names.sort_unstable();
     assert_eq!(names, [to.join("001/00001.txt"), to.join("report.json")], "only what is what it should be");
     assert_eq!(fs::read(to.join("001/00001.txt")).expect("a file"), b"good");
+    for (path, mode) in [("001/00001.txt", 0o600), ("report.json", 0o600), ("001", 0o700), ("", 0o700)] {
+        let found = fs::metadata(to.join(path)).expect("is there").permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{path}: nobody else reads what is unpacked");
+    }
     assert_eq!(run(&prepared, &["unpack", &package, &out]).status.code(), Some(2), "never over something");
 }

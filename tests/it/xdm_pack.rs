@@ -37,6 +37,8 @@ pub fn trials() -> Vec<Trial> {
     .collect();
     all.extend(plain![
         r_32_50_who_may_not_see_a_document_gets_no_package_of_it,
+        r_32_62_a_document_that_was_asked_for_is_never_left_out,
+        r_32_22_a_sensitive_document_shows_its_code_only,
         r_32_51_a_document_that_is_not_what_it_was_ends_the_export,
         r_32_01_20_21_the_root_has_its_three,
         a_sending_is_addressed,
@@ -273,6 +275,36 @@ fn r_32_50_who_may_not_see_a_document_gets_no_package_of_it() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("no document is there to export"));
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
+}
+
+fn r_32_62_a_document_that_was_asked_for_is_never_left_out() {
+    let server = fresh_server();
+    let (_, document) = provided(&server, b"is there");
+    let (known, lost, uuid) = (document.unique_id(), "2.999.404.1", sample::uuid());
+    let folder = here();
+    for more in [&[][..], &["--deprecated"]] {
+        let asked = ["--document", &known, "--document", lost, "--document", &uuid];
+        let refused = pack_in(&server, &folder, &[&asked[..], more].concat());
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{told}");
+        assert!(told.contains(lost) && told.contains(&uuid) && !told.contains(&known), "{told}");
+    }
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "nothing is left");
+    let uuid = server.entry_uuid(&known);
+    assert!(pack_in(&server, &folder, &["--document", &known, "--document", &uuid]).status.success());
+}
+
+fn r_32_22_a_sensitive_document_shows_its_code_only() {
+    let server = fresh_server();
+    let patient = sample::patient();
+    let untitled = sample::provided(&patient)
+        .named(None)
+        .code(names::CONFIDENTIALITY_CODE, "V", "2.16.840.1.113883.5.25")
+        .change_scheme(names::TYPE_CODE, |code| code.name = Some("Very telling type".to_owned()));
+    server.provide(&Submission::with(&patient, &[&untitled]), &[(&untitled.id(), b"x")]).expect_success();
+    let (out, _) = pack(&server, &["--patient", &patient]);
+    let index = String::from_utf8(Opened::zip(&out).file("INDEX.HTM")).expect("UTF-8");
+    assert!(index.contains("DOC00001.TXT") && !index.contains("Very telling type"), "{index}");
 }
 
 fn r_32_51_a_document_that_is_not_what_it_was_ends_the_export() {

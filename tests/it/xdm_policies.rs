@@ -15,7 +15,7 @@ use crate::{
         scratch,
         servers::{Prepared, Store},
     },
-    xdm_import::{codes, document, entries, import, kept, prepared, set_of, tree, zipped},
+    xdm_import::{codes, document, entries, import, kept, media_events, prepared, set_of, tree, zipped},
     xdm_pack::dicom,
 };
 
@@ -23,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
     plain![
         r_32_36_a_wrong_hash_is_taken_with_the_right_to_it_only,
         r_32_39_a_document_of_another_patient_waits_for_a_look,
+        r_32_39_the_patient_who_is_named_is_compared_too,
         r_32_40_confidentiality_codes_of_this_house,
         r_32_55_r_32_59_what_is_missing_is_taken_from_the_document,
         r_32_56_a_set_gets_an_identity_of_this_house,
@@ -43,14 +44,6 @@ fn submission_set(server: &TestServer, document: &Object) -> Found {
     set
 }
 
-fn events(prepared: &Prepared) -> Vec<Value> {
-    let data = prepared.data.display().to_string();
-    let output = prepared.command(&["audit", "search", "--json", "--data", &data]).output().expect("it runs");
-    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let events = found["events"].as_array().expect("a list").iter().map(|event| event["event"].clone());
-    events.filter(|event| event["event_types"][0]["code"] == "ITI-32").collect()
-}
-
 fn r_32_36_a_wrong_hash_is_taken_with_the_right_to_it_only() {
     let prepared = own();
     let patient = sample::patient();
@@ -69,7 +62,7 @@ fn r_32_36_a_wrong_hash_is_taken_with_the_right_to_it_only() {
     assert_eq!(kept(&prepared), 0);
     let taken = import(0, &prepared, &package, &["--override", "1"]);
     assert_eq!((&taken["outcome"], &taken["sets"][0]["documents"][0]["verified"]), (&"all".into(), &false.into()));
-    let detail = events(&prepared)
+    let detail = media_events(&prepared)
         .iter()
         .filter(|event| event["outcome"] == "Success")
         .map(Value::to_string)
@@ -134,6 +127,20 @@ fn r_32_39_a_document_of_another_patient_waits_for_a_look() {
     let image = image.slot("sourcePatientInfo", &["PID-5|Anders^Ada", "PID-7|19000101"]);
     let package = zipped(&tree(&[(&set_of(&patient, &[&image]), &[("IM1", &octets)])]));
     assert_eq!(codes(&import(1, &prepared, &package, &[])), ["XdmPatientDiffersInside"]);
+}
+
+fn r_32_39_the_patient_who_is_named_is_compared_too() {
+    let prepared = own();
+    let (ours, other) = (sample::patient(), sample::patient());
+    let theirs = "F-1^^^&2.999.99.1&ISO";
+    let text = cda(number(&ours), "Voorbeeld", "19700101");
+    let letter = clinical(theirs, &text).slot("sourcePatientId", &[theirs]);
+    let package = zipped(&tree(&[(&set_of(theirs, &[&letter]), &[("A.XML", text.as_bytes())])]));
+    let held = import(1, &prepared, &package, &["--patient", &other]);
+    assert_eq!((codes(&held), &held["sets"][0]["state"]), (vec!["XdmPatientDiffersInside".to_owned()], &"held".into()));
+    assert_eq!(kept(&prepared), 0);
+    assert_eq!(import(0, &prepared, &package, &["--patient", &other, "--looked-at", "--dry-run"])["outcome"], "all");
+    assert_eq!(import(0, &prepared, &package, &["--patient", &ours])["outcome"], "all");
 }
 
 fn r_32_40_confidentiality_codes_of_this_house() {

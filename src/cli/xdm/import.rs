@@ -20,7 +20,7 @@ use crate::{
     },
     service::{
         audit::events::MediaKind,
-        xdm::{Choice, MediaOrigin},
+        xdm::{Choice, ImportError, MediaOrigin},
     },
 };
 
@@ -80,6 +80,13 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
     }
 }
 
+fn failure(error: ImportError) -> Failure {
+    match error {
+        ImportError::NoSet(_) => Failure::wrong_use(error.to_string()),
+        ImportError::Store(_) | ImportError::Documents(_) | ImportError::Task(_) => Failure::from(error),
+    }
+}
+
 async fn import(args: &ImportArgs, config: &Config) -> Result<PackageReport, Failure> {
     let settings = import_settings(config)?;
     if !args.overridden.is_empty() && !settings.may_override {
@@ -91,8 +98,8 @@ async fn import(args: &ImportArgs, config: &Config) -> Result<PackageReport, Fai
     let importer = actors.importer(config)?;
     let importer = importer.ok_or_else(|| Failure::wrong_use("roles.repository is off: nothing could be kept"))?;
     // The name of the file may be that of a patient.
-    let origin =
-        MediaOrigin { name: "knoop xdm import".to_owned(), kind: MediaKind::Disk, operator: Some(audit::operator()) };
+    let kind = if args.package.is_dir() { MediaKind::Disk } else { MediaKind::Uri };
+    let origin = MediaOrigin { name: "knoop xdm import".to_owned(), kind, operator: Some(audit::operator()) };
     let choice = Choice {
         sets: args.set.iter().copied().collect(),
         patient: args.patient.clone(),
@@ -109,7 +116,7 @@ async fn import(args: &ImportArgs, config: &Config) -> Result<PackageReport, Fai
         }
         Ok(medium) => {
             let progress = Progress::new("imported", octets(&medium));
-            importer.import(&mut ctx, medium, &choice, &origin, &*progress.watcher()).await?
+            importer.import(&mut ctx, medium, &choice, &origin, &*progress.watcher()).await.map_err(failure)?
         }
     };
     if config.audit.record {

@@ -1,8 +1,9 @@
 //! `knoop xdm unpack`.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, BufWriter, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -77,13 +78,18 @@ struct Unpacking<W: Write> {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Makes a directory, and those above it, that nobody else may look into.
+fn create_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 impl<W: Write> Follower for Unpacking<W> {
     fn begin(&mut self, set: usize, number: usize, document: &DocumentReport) -> io::Result<()> {
         let folder = self.to.join(format!("{set:03}"));
-        fs::create_dir_all(&folder)?;
+        create_directory(&folder)?;
         let path = folder.join(format!("{number:05}.{}", extension(&document.mime_type)));
         self.file = Some((path.clone(), create(&path)?));
         Ok(())
@@ -108,7 +114,7 @@ impl<W: Write> Follower for Unpacking<W> {
 
     fn set(&mut self, set: &SetReport) -> io::Result<()> {
         if self.list.is_none() {
-            fs::create_dir_all(&self.to)?;
+            create_directory(&self.to)?;
             self.list = Some(Printer::new(BufWriter::new(create(&self.to.join("report.json"))?), Form::Json));
         }
         if let Some(list) = &mut self.list {

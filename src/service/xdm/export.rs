@@ -30,6 +30,8 @@ pub use request::{Addressing, Detail, ExportRequest, Selection, Sender, Sets, Ta
 use crate::{model::RequestContext, service::audit::events::Verdict, wire::xdm::names};
 use draft::{Draft, Plan};
 use package::{Package, Search};
+use record::Identity;
+use without_bsn::NumberTable;
 
 /// A package that was made.
 #[derive(Clone, Debug, Default)]
@@ -69,23 +71,41 @@ pub async fn export(
     record: Option<&Record>,
     watcher: Watcher,
 ) -> Result<Exported, ExportError> {
+    let mut identities = vec![Identity::asked_for(request)];
+    let told = attempt(ctx, origin, request, record, watcher, &mut identities).await;
+    if let (Err(error), Some(record)) = (&told, record) {
+        record.tell(ctx, request, &identities, &Record::verdict(error)).await?;
+    }
+    told
+}
+
+/// Makes a package; tells of it when all that is left is to give it its name. Who fails after that is told of as well.
+async fn attempt(
+    ctx: &mut RequestContext,
+    origin: &Origin,
+    request: &ExportRequest,
+    record: Option<&Record>,
+    watcher: Watcher,
+    identities: &mut Vec<Identity>,
+) -> Result<Exported, ExportError> {
     let mut plan = gather::plan(ctx, origin, request).await?;
-    let identities = plan.identities();
-    let fits = request.most_bytes.is_none_or(|most| plan.document_bytes() <= most);
+    *identities = plan.identities();
     watcher(Progress::Planned { bytes: plan.document_bytes() });
-    let table = std::mem::take(&mut plan.table);
-    let made = match fits {
-        true => make(ctx, origin, request, plan, watcher).await,
-        false => Err(ExportError::Full),
+    if request.most_bytes.is_some_and(|most| plan.document_bytes() > most) {
+        return Err(ExportError::Full);
+    }
+    let lines = std::mem::take(&mut plan.table);
+    let (package, exported) = make(ctx, origin, request, plan, watcher).await?;
+    let table = match &request.without_bsn {
+        Some(order) => Some(NumberTable::open(order).await?),
+        None => None,
     };
     // A package that cannot be told of is none (S-AUD-50).
     if let Some(record) = record {
-        let verdict = made.as_ref().map_or_else(Record::verdict, |_| Verdict::success());
-        record.tell(ctx, request, &identities, &verdict).await?;
+        record.tell(ctx, request, identities, &Verdict::success()).await?;
     }
-    let (package, exported) = made?;
-    if let Some(order) = &request.without_bsn {
-        without_bsn::keep(order, table).await?;
+    if let Some(table) = table {
+        table.keep(lines).await?;
     }
     package.keep().await?;
     Ok(exported)

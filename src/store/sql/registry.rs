@@ -4,9 +4,9 @@
 
 mod insert;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::{Tx, args, statements};
+use super::{Tx, args, claims::nfc, statements};
 use crate::{
     model::{AssociationType, AvailabilityStatus, EntryUuid},
     store::StoreError,
@@ -27,6 +27,9 @@ statements! {
         JOIN patient p ON p.patient_key = f.patient_key \
         WHERE a.target_row = (SELECT row_id FROM claim WHERE space = 1 AND value = $1) \
         AND a.association_type = $2 AND f.status = $3 ORDER BY f.row_id";
+    FOLDERS_NAMED = "SELECT c.value, f.entry_uuid FROM claim c JOIN folder f ON f.row_id = c.row_id \
+        JOIN patient p ON p.patient_key = f.patient_key \
+        WHERE c.space = 2 AND c.kind = 2 AND c.value {in_bytes $1} AND p.survivor_key = $2 AND f.status = $3";
     MEMBERSHIPS = "SELECT DISTINCT a.source_uuid, a.target_uuid FROM association a \
         WHERE a.source_row IN (SELECT row_id FROM claim WHERE space = 1 AND value {in_bytes $1}) \
         AND a.target_row IN (SELECT row_id FROM claim WHERE space = 1 AND value {in_bytes $2}) \
@@ -104,6 +107,22 @@ impl Tx {
             status,
         };
         Ok(rows.into_iter().map(row).collect())
+    }
+
+    /// The Approved folders of a patient with these uniqueIds, each with the place of its uniqueId among those asked for.
+    pub async fn folders_named(
+        &mut self,
+        survivor_key: i64,
+        unique_ids: &[&str],
+    ) -> Result<HashMap<usize, EntryUuid>, StoreError> {
+        if unique_ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys: Vec<Vec<u8>> = unique_ids.iter().map(|id| nfc(id).into_bytes()).collect();
+        let values = args![keys.clone(), survivor_key, AvailabilityStatus::Approved];
+        let rows: Vec<(Vec<u8>, EntryUuid)> = self.fetch_all(&FOLDERS_NAMED, values).await?;
+        let found: HashMap<Vec<u8>, EntryUuid> = rows.into_iter().collect();
+        Ok(keys.iter().enumerate().filter_map(|(place, key)| Some((place, *found.get(key)?))).collect())
     }
 
     /// The registered memberships among these folders and entries, as (folder, entry).

@@ -40,6 +40,9 @@ pub enum HeaderError {
     /// An element that ends nowhere.
     #[error("the header is cut off or broken")]
     Broken,
+    /// A text that no element can hold.
+    #[error("a text is too long for its element")]
+    TooLong,
 }
 
 /// Group and element of what is read.
@@ -115,12 +118,15 @@ impl<'a> Header<'a> {
     }
 
     /// Appends an element of text (LO) as this object writes its elements.
-    pub fn push_text(&self, out: &mut Vec<u8>, tag: Tag, value: &[u8]) {
+    ///
+    /// # Errors
+    /// [`HeaderError::TooLong`]; nothing is appended then.
+    pub fn push_text(&self, out: &mut Vec<u8>, tag: Tag, value: &[u8]) -> Result<(), HeaderError> {
+        let padding = value.len() % 2;
+        let length = u16::try_from(value.len() + padding).map_err(|_| HeaderError::TooLong)?;
         let two = |number: u16| if self.syntax.is_big { number.to_be_bytes() } else { number.to_le_bytes() };
         out.extend_from_slice(&two((tag >> 16) as u16));
         out.extend_from_slice(&two(tag as u16));
-        let padding = value.len() % 2;
-        let length = u16::try_from(value.len() + padding).unwrap_or(u16::MAX - 1);
         if self.syntax.is_implicit {
             out.extend_from_slice(&u32::from(length).to_le_bytes());
         } else {
@@ -129,6 +135,7 @@ impl<'a> Header<'a> {
         }
         out.extend_from_slice(value);
         out.extend(std::iter::repeat_n(b' ', padding));
+        Ok(())
     }
 
     /// The top-level elements before the pixel data, in the order of the file.

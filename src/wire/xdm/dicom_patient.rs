@@ -60,7 +60,7 @@ impl PatientRewriter {
         for element in header.elements() {
             let element = element?;
             if element.tag > PATIENT_ID && !is_written {
-                self.identify(&header, out);
+                self.identify(&header, out)?;
                 is_written = true;
             }
             if element.tag > LAST {
@@ -68,7 +68,7 @@ impl PatientRewriter {
             }
             let end = header.data_set_at() + element.end;
             if element.tag == PATIENT_ID {
-                self.identify(&header, out);
+                self.identify(&header, out)?;
                 is_written = true;
             } else if !GONE.contains(&element.tag) {
                 out.extend_from_slice(head.get(at..end).unwrap_or_default());
@@ -76,15 +76,15 @@ impl PatientRewriter {
             at = end;
         }
         if !is_written {
-            self.identify(&header, out);
+            self.identify(&header, out)?;
         }
         out.extend_from_slice(head.get(at..).unwrap_or_default());
         Ok(())
     }
 
-    fn identify(&self, header: &Header<'_>, out: &mut Vec<u8>) {
-        header.push_text(out, PATIENT_ID, self.id.as_bytes());
-        header.push_text(out, ISSUER, self.issuer.as_bytes());
+    fn identify(&self, header: &Header<'_>, out: &mut Vec<u8>) -> Result<(), HeaderError> {
+        header.push_text(out, PATIENT_ID, self.id.as_bytes())?;
+        header.push_text(out, ISSUER, self.issuer.as_bytes())
     }
 }
 
@@ -160,5 +160,8 @@ mod tests {
         let mut rewriter = PatientRewriter::new("1", "2.999");
         rewriter.write(&object[..object.len() - 3], &mut Vec::new()).unwrap();
         assert_eq!(rewriter.finish(&mut Vec::new()), Err(HeaderError::Broken));
+        let mut rewriter = PatientRewriter::new(&"1".repeat(70_000), "2.999");
+        rewriter.write(&object, &mut Vec::new()).unwrap();
+        assert_eq!(rewriter.finish(&mut Vec::new()), Err(HeaderError::TooLong));
     }
 }

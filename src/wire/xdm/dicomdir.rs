@@ -43,6 +43,9 @@ pub enum NotListed {
     /// It is no object for media.
     #[error("its SOP class is not one of storage")]
     SopClass,
+    /// An identifier that no record can hold.
+    #[error("an identifier is too long")]
+    TooLong,
     /// Another object of the package has its identifier.
     #[error("an object with the same SOP Instance UID is in the DICOMDIR")]
     Duplicate,
@@ -86,6 +89,9 @@ impl DicomDir {
             if text(keys.get(tag)).is_empty() {
                 return Err(NotListed::Missing(name));
             }
+        }
+        if [class, header.transfer_syntax].iter().any(|it| it.len() > record::MOST_OCTETS) {
+            return Err(NotListed::TooLong);
         }
         if !self.instances.insert(instance.into()) {
             return Err(NotListed::Duplicate);
@@ -288,6 +294,23 @@ mod tests {
             "SERIES",
             "IMAGE DICOM\\A2",
         ];
+        assert_eq!(walked(&dir.write()), expected);
+    }
+
+    #[test]
+    fn r_32_45_a_key_that_no_record_can_hold_breaks_none() {
+        let long = vec![b'x'; 70_000];
+        let of = |instance: &str, tag: Tag, class: &str| {
+            let mut octets = object("P1", "1.1", "1.1.1", instance);
+            octets.extend(file(class, &[(tag, b"UN", &long)]).split_off(file(class, &[]).len()));
+            octets
+        };
+        let mut dir = DicomDir::new();
+        let told = dir.add("DICOM/A1", &of("1", 0x0070_0081, CT)).unwrap();
+        assert_eq!(told, missing_keys("DICOM/A1"));
+        assert_eq!(dir.add("DICOM/A2", &of("2", 0x0020_000E, CT)), Err(NotListed::Missing("Series Instance UID")));
+        dir.add("DICOM/A3", &of("3", 0x0020_0013, CT)).unwrap();
+        let expected = ["PATIENT", "STUDY", "SERIES", "IMAGE DICOM\\A1", "IMAGE DICOM\\A3"];
         assert_eq!(walked(&dir.write()), expected);
     }
 

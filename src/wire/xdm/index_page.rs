@@ -10,7 +10,7 @@ mod words;
 
 use std::io::{self, Write};
 
-pub use text::{confidential_title, days_and_times, person, person_of_pid_5, readable_cx, readable_xon, sex};
+pub use text::{days_and_times, is_confidential, person, person_of_pid_5, readable_cx, readable_xon, sex};
 pub use words::Language;
 use words::Words;
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     dicom::dicom_of,
     fresh_server,
-    package::{Opened, here, pack_in},
+    package::{Opened, audited, here, pack_in},
 };
 use crate::harness::{
     plain,
@@ -29,6 +29,12 @@ pub fn trials() -> Vec<Trial> {
         k_32_a_bsn_in_a_text_holds_the_export_until_it_is_confirmed,
         k_32_a_bsn_elsewhere_in_a_header_ends_the_export,
         k_32_without_another_number_there_is_no_package,
+        k_32_one_number_never_stands_for_two_patients,
+        k_32_one_patient_has_one_number_in_a_package,
+        k_32_a_table_that_others_may_read_is_refused,
+        k_32_what_is_confirmed_must_be_there,
+        k_32_embedded_content_is_told,
+        r_32_41_an_export_that_fails_last_is_told_as_failed,
     ]
     .into()
 }
@@ -135,4 +141,88 @@ fn k_32_without_another_number_there_is_no_package() {
     refused(&folder, &pack_files(&folder, &[]), "XdmNoOwnNumber");
     refused(&folder, &pack_files(&folder, &["--number", BSN]), "--number is a BSN");
     assert!(pack_files(&folder, &["--number", NUMBER]).status.success());
+}
+
+fn k_32_one_number_never_stands_for_two_patients() {
+    let server = fresh_server();
+    let patients = [BSN, "999900006^^^&2.16.840.1.113883.2.4.6.3&ISO"];
+    let documents = patients.map(|patient| (patient, sample::provided(patient)));
+    for (patient, document) in &documents {
+        server.provide(&Submission::with(patient, &[document]), &[(&document.id(), b"x")]).expect_success();
+    }
+    let here = here();
+    let table = here.join("t.jsonl").display().to_string();
+    let [one, other] = documents.map(|(_, document)| document.unique_id());
+    let both = ["--document", &one, "--document", &other, "--without-bsn", &table, "--number", NUMBER];
+    let refused = pack_in(&server, &here, &both);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("XdmNumberOfTwo") && !told.contains("9999000"), "{told}");
+    assert_eq!(fs::read_dir(&here).expect("a folder").count(), 0, "nothing is left");
+}
+
+fn k_32_one_patient_has_one_number_in_a_package() {
+    let server = fresh_server();
+    let other = "B-77^^^&2.999.1.2&ISO";
+    let documents = [NUMBER, other].map(|number| sample::provided(BSN).slot("sourcePatientId", &[number]));
+    let submission = Submission::with(BSN, &documents.each_ref());
+    server.provide(&submission, &[(&documents[0].id(), b"one"), (&documents[1].id(), b"two")]).expect_success();
+    let here = here();
+    let table = here.join("t.jsonl").display().to_string();
+    let made = pack_in(&server, &here, &["--patient", BSN, "--without-bsn", &table]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let set = Opened::zip(&here.join("P.ZIP")).set("SUBSET01");
+    let of_set = set.submission_set().identifier(names::SS_PATIENT_ID);
+    assert_eq!(set.entries().len(), 2);
+    for entry in set.entries() {
+        assert_eq!(entry.identifier(names::DE_PATIENT_ID), of_set, "R-32-19");
+    }
+    assert_eq!(fs::read_to_string(&table).expect("a table").lines().count(), 1);
+}
+
+fn k_32_a_table_that_others_may_read_is_refused() {
+    let folder = files(b"text", "a.txt");
+    let table = folder.join("t.jsonl");
+    fs::write(&table, "").and_then(|()| fs::set_permissions(&table, fs::Permissions::from_mode(0o640))).expect("made");
+    let output = pack_files(&folder, &["--number", NUMBER]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("others may read it"), "{told}");
+    assert!(!folder.join("P.ZIP").exists());
+    assert_eq!(fs::read(&table).expect("a table"), b"");
+}
+
+fn k_32_what_is_confirmed_must_be_there() {
+    let folder = files(b"text", "a.txt");
+    refused(&folder, &pack_files(&folder, &["--number", NUMBER, "--confirmed", "2.999.404"]), "2.999.404");
+}
+
+fn k_32_embedded_content_is_told() {
+    let content =
+        format!("<ClinicalDocument><text representation=\"B64\">{}</text></ClinicalDocument>", "QUJD".repeat(60));
+    let folder = files(content.as_bytes(), "a.xml");
+    let made = pack_files(&folder, &["--number", NUMBER, "--json"]);
+    let told = String::from_utf8_lossy(&made.stdout);
+    assert!(made.status.success() && told.contains("1 documents hold something as base64"), "{told}");
+}
+
+fn r_32_41_an_export_that_fails_last_is_told_as_failed() {
+    let server = fresh_server();
+    let patient = sample::patient();
+    let document = sample::provided(&patient);
+    server.provide(&Submission::with(&patient, &[&document]), &[(&document.id(), b"x")]).expect_success();
+    let here = here();
+    // A table that cannot be opened ends an export that went well so far; one without documents ends before it begins.
+    let table = here.join("none/t.jsonl").display().to_string();
+    let failed = pack_in(&server, &here, &["--patient", &patient, "--without-bsn", &table]);
+    assert!(!failed.status.success() && !here.join("P.ZIP").exists());
+    let nobody = sample::patient();
+    assert_eq!(pack_in(&server, &here, &["--patient", &nobody]).status.code(), Some(1));
+    let told = |patient: &str| -> Vec<Value> {
+        let events = audited(&server, patient).into_iter().filter(|event| event["event_types"][0]["code"] == "ITI-32");
+        events.map(|event| event["reason"].clone()).collect()
+    };
+    assert_eq!(told(&patient), ["knoop:XdmIo"]);
+    let [reason] = told(&nobody).try_into().expect("one event");
+    assert!(reason.as_str().is_some_and(|reason| reason.starts_with("knoop:")), "{reason}");
 }

@@ -17,11 +17,11 @@ pub(super) fn submission(submitted: Submitted<'_>) -> impl Iterator<Item = Audit
 /// What kind of medium a package came on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaKind {
-    /// A file or directory of this machine, as on a stick.
+    /// A directory of this machine, as on a stick.
     Disk,
     /// A mail.
     Email,
-    /// A request over the network.
+    /// A request over the network, or a file at a place.
     Uri,
 }
 

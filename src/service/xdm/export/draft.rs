@@ -11,6 +11,7 @@ use tempfile::SpooledTempFile;
 use super::{
     Detail, ExportError, ExportedSet,
     metadata::{entry_on_medium, member, of_scheme, slot},
+    record::Identity,
     without_bsn::{Rewritten, Scanner},
 };
 use crate::{
@@ -109,8 +110,12 @@ pub(super) fn media_type(entry: &RegistryObject) -> &str {
 
 impl Plan {
     /// The patient, as the origin knows it, and uniqueId of each set.
-    pub(super) fn identities(&self) -> Vec<(Option<String>, String)> {
-        self.drafts.iter().map(|draft| (draft.known_as.clone(), draft.unique_id().to_owned())).collect()
+    pub(super) fn identities(&self) -> Vec<Identity> {
+        let identity = |draft: &Draft| Identity {
+            patient: draft.known_as.clone(),
+            submission_set: Some(draft.unique_id().to_owned()),
+        };
+        self.drafts.iter().map(identity).collect()
     }
 
     pub(super) fn document_bytes(&self) -> u64 {
@@ -218,8 +223,8 @@ impl Draft {
         if self.documents.is_empty() {
             self.demographics = demographics(&entry);
         }
-        page.row(&mut self.rows, &row(&entry, path, size_bytes, mime_type))?;
         entry_on_medium(ctx, &mut entry, &uri, size_bytes, sha1, detail);
+        page.row(&mut self.rows, &row(&entry, path, size_bytes, mime_type))?;
         self.object(&entry)?;
         self.documents.push(document);
         Ok(())
@@ -328,7 +333,7 @@ fn row(entry: &RegistryObject, path: String, size_bytes: u64, media_type: String
             (it.node_representation.as_deref().unwrap_or_default().to_owned(), scheme.unwrap_or_default())
         })
         .collect();
-    let is_sensitive = !title.is_empty() && index_page::confidential_title(title, &codes).is_empty();
+    let is_sensitive = index_page::is_confidential(&codes);
     let shown = match (is_sensitive, title.is_empty()) {
         (true, _) => codes.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>().join(" "),
         (false, true) => kind.clone(),

@@ -47,6 +47,20 @@ pub enum ExportError {
     /// No number that could stand for a BSN.
     #[error("XdmNoOwnNumber: document {0} names no number of the patient but the BSN; give one")]
     NoOwnNumber(String),
+    /// One number would stand for two patients.
+    #[error(
+        "XdmNumberOfTwo: document {0} is of another patient, and one number cannot stand for two; export them apart"
+    )]
+    NumberOfTwo(String),
+    /// Others may read the table of numbers.
+    #[error("{} leads back to BSNs and others may read it: take their rights away", .0.display())]
+    TableOpen(PathBuf),
+    /// Documents that were confirmed and are not in the package.
+    #[error("no such document is in the package, and it was confirmed: {}", .0.join(", "))]
+    NotConfirmable(Vec<String>),
+    /// Documents that were asked for by id and are not given.
+    #[error("not found, or not shown: {}", .0.join(", "))]
+    NotFound(Vec<String>),
     /// A DICOM object that cannot be given another patient number.
     #[error("XdmBsnUnreadable: document {0}: {1}")]
     BsnUnreadable(String, HeaderError),
@@ -90,6 +104,7 @@ impl ExportError {
                 | Self::Nothing
                 | Self::Full
                 | Self::Missing(_)
+                | Self::NotFound(_)
                 | Self::BsnLeft(_)
                 | Self::BsnUnreadable(..)
         )
@@ -106,6 +121,9 @@ impl ExportError {
         matches!(
             self,
             Self::NoOwnNumber(_)
+                | Self::NumberOfTwo(_)
+                | Self::TableOpen(_)
+                | Self::NotConfirmable(_)
                 | Self::Occupied(_)
                 | Self::Tree(TreeError::Occupied(_))
                 | Self::TooLarge(_)
@@ -128,6 +146,10 @@ impl ExportError {
             | Self::TooLarge(_)
             | Self::Multipart(_)
             | Self::NoOwnNumber(_)
+            | Self::NumberOfTwo(_)
+            | Self::TableOpen(_)
+            | Self::NotConfirmable(_)
+            | Self::NotFound(_)
             | Self::BsnUnreadable(..)
             | Self::BsnLeft(_) => false,
         }
@@ -142,11 +164,14 @@ impl ExportError {
             Self::TooMany => "XdmTooMany",
             Self::Full => "XdmFull",
             Self::Object(_) => "XdmObject",
-            Self::Missing(_) => "XDSDocumentUniqueIdError",
+            Self::Missing(_) | Self::NotFound(_) => "XDSDocumentUniqueIdError",
             Self::SourceCorrupt(_) => "XdmSourceCorrupt",
             Self::TooLarge(_) => "XdmDocumentTooLargeForMedium",
             Self::Multipart(_) => "XdmMultipartUnsupported",
             Self::NoOwnNumber(_) => "XdmNoOwnNumber",
+            Self::NumberOfTwo(_) => "XdmNumberOfTwo",
+            Self::TableOpen(_) => "XdmNumberTable",
+            Self::NotConfirmable(_) => "XdmNotConfirmable",
             Self::BsnUnreadable(..) => "XdmBsnUnreadable",
             Self::BsnLeft(_) => "XdmBsnLeft",
             Self::Occupied(_) | Self::Tree(TreeError::Occupied(_)) => "XdmOccupied",

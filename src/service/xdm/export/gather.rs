@@ -5,7 +5,9 @@
 pub(super) mod objects;
 mod relations;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use unicode_normalization::UnicodeNormalization;
 
 use objects::{What, is_text, original_sets, patient_of, uuid_of, what_is};
 
@@ -43,6 +45,7 @@ pub(super) async fn plan(
         on_demand: 0,
         deprecated: 0,
         generations: Generations::default(),
+        given: HashSet::new(),
         pseudonyms: request.without_bsn.as_ref().map(Pseudonyms::new),
     };
     if let Origin::Files(files) = origin {
@@ -52,6 +55,7 @@ pub(super) async fn plan(
     } else {
         planner.registered(ctx, origin).await?;
     }
+    planner.refuse_incomplete()?;
     planner.finish(ctx)
 }
 
@@ -66,6 +70,8 @@ struct Planner<'a> {
     on_demand: usize,
     deprecated: usize,
     generations: Generations,
+    /// uniqueIds and entryUUIDs of the documents that the origin showed, where they were asked for by id.
+    given: HashSet<String>,
     pseudonyms: Option<Pseudonyms<'a>>,
 }
 
@@ -74,6 +80,14 @@ fn by_id(query: &str, id: &str, entry_uuid: &str, unique_id: &str) -> Query {
     match id.parse::<EntryUuid>() {
         Ok(uuid) => Query::new(query).one(entry_uuid, &uuid.to_string()),
         Err(_) => Query::new(query).one(unique_id, id),
+    }
+}
+
+/// An id in the form in which it is compared (R-META-33).
+fn compared(id: &str) -> String {
+    match id.parse::<EntryUuid>() {
+        Ok(uuid) => uuid.to_string(),
+        Err(_) => id.nfc().collect(),
     }
 }
 
@@ -120,6 +134,21 @@ impl Planner<'_> {
         }
         self.fetch(ctx, origin, &ids, get_documents).await?;
         self.relations(ctx, origin, &ids).await
+    }
+
+    /// Fails for documents that were asked for by id and not given, and for those that were confirmed and are not here.
+    fn refuse_incomplete(&self) -> Result<(), ExportError> {
+        if let Selection::Documents(ids) = &self.request.selection {
+            let lost: Vec<String> = ids.iter().filter(|id| !self.given.contains(&compared(id))).cloned().collect();
+            if !lost.is_empty() {
+                return Err(ExportError::NotFound(lost));
+            }
+        }
+        let confirmed = self.request.without_bsn.iter().flat_map(|order| &order.confirmed);
+        let documents = self.plan.drafts.iter().flat_map(|draft| &draft.documents);
+        let known: HashSet<&str> = documents.map(|document| &*document.wanted.unique_id).collect();
+        let unknown: Vec<String> = confirmed.filter(|id| !known.contains(id.as_str())).cloned().collect();
+        if unknown.is_empty() { Ok(()) } else { Err(ExportError::NotConfirmable(unknown)) }
     }
 
     /// entryUUIDs of documents.
@@ -173,6 +202,13 @@ impl Planner<'_> {
         origin: &Origin,
         objects: Vec<RegistryObject>,
     ) -> Result<(), ExportError> {
+        if matches!(self.request.selection, Selection::Documents(_)) {
+            let ids = |object: &RegistryObject| {
+                let unique_id = object.external_identifier(v::DE_UNIQUE_ID).map(compared);
+                unique_id.into_iter().chain(object.id.as_deref().map(compared))
+            };
+            self.given.extend(objects.iter().flat_map(ids).collect::<Vec<_>>());
+        }
         let entries: Vec<RegistryObject> = objects.into_iter().filter(|object| self.is_wanted(object)).collect();
         let sets = match self.request.sets {
             Sets::New => HashMap::new(),

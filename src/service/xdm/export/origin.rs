@@ -88,7 +88,7 @@ impl Origin {
             Self::Peers(peers) => {
                 let message_id = ctx.fresh_uuid().to_string();
                 let answer = peers.registry.stored_query(&message_id, query).await?;
-                refuse_unless_done(answer.response.into_response(XdsErrorCode::RegistryError))?;
+                refuse_unless_whole(answer.response.into_response(XdsErrorCode::RegistryError))?;
                 Ok(answer.objects.objects)
             }
             Self::Files(_) => Ok(Vec::new()),
@@ -109,7 +109,7 @@ impl Origin {
             Self::Peers(peers) => {
                 let message_id = ctx.fresh_uuid().to_string();
                 let answer = peers.registry.stored_query(&message_id, query).await?;
-                refuse_unless_done(answer.response.into_response(XdsErrorCode::RegistryError))?;
+                refuse_unless_whole(answer.response.into_response(XdsErrorCode::RegistryError))?;
                 Ok(answer.object_refs.iter().map(ToString::to_string).collect())
             }
             Self::Files(_) => Ok(Vec::new()),
@@ -154,7 +154,7 @@ impl Origin {
 impl Here {
     async fn ask(&self, ctx: &mut RequestContext, query: &AdhocQueryRequest) -> Result<QueryAnswer, ExportError> {
         let (response, answer) = self.registry.stored_query(ctx, query, &(self.written)(query)).await;
-        refuse_unless_done(response)?;
+        refuse_unless_whole(response)?;
         Ok(answer)
     }
 }
@@ -167,7 +167,11 @@ impl Peers {
     ) -> Result<Vec<Source>, ExportError> {
         let message_id = ctx.fresh_uuid().to_string();
         let answer = self.repository.retrieve(&message_id, requests, &PartsTo::Directory(self.folder.clone())).await?;
-        refuse_unless_done(answer.response.into_response(XdsErrorCode::RegistryError))?;
+        let response = answer.response.into_response(XdsErrorCode::RegistryError);
+        if response.status == ResponseStatus::Failure {
+            return Err(ExportError::Refused(response.findings));
+        }
+        // Which one a partial answer lacks is named below.
         let mut given: HashMap<Box<str>, RetrievedContent> =
             answer.documents.into_iter().map(|it| (it.request.document_unique_id, it.content)).collect();
         let source = |request: &DocumentRequest| match given.remove(&request.document_unique_id) {
@@ -179,9 +183,22 @@ impl Peers {
     }
 }
 
-fn refuse_unless_done(response: RegistryResponse) -> Result<(), ExportError> {
+/// A query that was answered in part is not answered (R-32-62, policy `whole`).
+fn refuse_unless_whole(response: RegistryResponse) -> Result<(), ExportError> {
     match response.status {
-        ResponseStatus::Failure => Err(ExportError::Refused(response.findings)),
-        ResponseStatus::Success | ResponseStatus::PartialSuccess => Ok(()),
+        ResponseStatus::Failure | ResponseStatus::PartialSuccess => Err(ExportError::Refused(response.findings)),
+        ResponseStatus::Success => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r_32_62_an_answer_in_part_is_no_answer() {
+        let of = |status| refuse_unless_whole(RegistryResponse { status, findings: Vec::new() }).is_ok();
+        let all = [ResponseStatus::Success, ResponseStatus::PartialSuccess, ResponseStatus::Failure];
+        assert_eq!(all.map(of), [true, false, false]);
     }
 }

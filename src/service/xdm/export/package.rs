@@ -80,11 +80,13 @@ pub(super) struct Search {
     confirmed: Vec<String>,
     /// The file that is searched; none where it is passed over.
     place: Option<String>,
+    /// Documents with base64 in them, which is not searched.
+    embedded: usize,
 }
 
 impl Search {
     pub(super) fn new(scanner: Scanner, confirmed: Vec<String>) -> Self {
-        Self { scanner, confirmed, place: None }
+        Self { scanner, confirmed, place: None, embedded: 0 }
     }
 
     fn begin(&mut self, path: &str) {
@@ -100,6 +102,20 @@ impl Search {
         } else {
             self.place = Some(format!("document {}", document.original_id));
         }
+    }
+
+    /// A document ends.
+    fn end(&mut self, document: &Expected) {
+        if !document.is_dicom && self.place.is_some() && self.scanner.has_base64() {
+            self.embedded += 1;
+        }
+    }
+
+    fn warning(&self) -> Option<String> {
+        let count = self.embedded;
+        (count > 0).then(|| {
+            format!("{count} documents hold something as base64: look at them, no program reads a BSN in that")
+        })
     }
 
     fn look_at(&mut self, octets: &[u8]) -> Result<(), ExportError> {

@@ -2,7 +2,7 @@
 //!
 //! Source: ITI TF-2 §3.32.6 (R-32-41, S-AUD-50).
 
-use super::{ExportError, ExportRequest, Target};
+use super::{ExportError, ExportRequest, Selection, Target};
 use crate::{
     model::{AuditOutcome, RequestContext},
     service::{
@@ -22,6 +22,28 @@ pub struct Record {
     pub name: Option<String>,
 }
 
+/// What an event is about.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    /// The patient as the origin knows them, CX.
+    pub(super) patient: Option<String>,
+    /// uniqueId of the submission set, where there is one yet.
+    pub(super) submission_set: Option<String>,
+}
+
+impl Identity {
+    /// What is known before anything is planned.
+    pub(super) fn asked_for(request: &ExportRequest) -> Self {
+        let patient = match &request.selection {
+            Selection::Patient(patient) => Some(patient.to_string()),
+            Selection::Documents(_) | Selection::SubmissionSet(_) | Selection::Folder(_) | Selection::Everything => {
+                None
+            }
+        };
+        Self { patient, submission_set: None }
+    }
+}
+
 impl Record {
     /// What is told of a package that was not made.
     pub(super) fn verdict(error: &ExportError) -> Verdict {
@@ -34,7 +56,7 @@ impl Record {
         &self,
         ctx: &RequestContext,
         request: &ExportRequest,
-        sets: &[(Option<String>, String)],
+        sets: &[Identity],
         verdict: &Verdict,
     ) -> Result<(), StoreError> {
         if !self.auditor.records() {
@@ -50,8 +72,9 @@ impl Record {
             Target::Zip(_) => Medium::file(&name),
             Target::Tree(_) => Medium::usb(&name),
         };
-        let event = |(patient, unique_id): &(Option<String>, String)| {
-            let submitted = events::Submitted { patient: patient.as_deref(), submission_set: Some(unique_id) };
+        let event = |Identity { patient, submission_set }: &Identity| {
+            let submitted =
+                events::Submitted { patient: patient.as_deref(), submission_set: submission_set.as_deref() };
             events::distributed_on_media(&parties, self.actor.as_ref(), medium, submitted, verdict.clone())
         };
         self.auditor.record(sets.iter().map(event).collect()).await

@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
 };
 
 use openssl::sha::Sha1;
@@ -27,14 +27,13 @@ use super::{
 use crate::{
     model::{
         PatientId, RequestContext, Sha1Hash, SourcePatientInfo,
+        bsn::BSN_AUTHORITY,
         rim::{RegistryObject, Slot},
         vocabulary as v,
     },
     wire::xdm::dicom_patient::PatientRewriter,
 };
 
-/// Assigning authority of the BSN.
-const BSN_AUTHORITY: &str = "2.16.840.1.113883.2.4.6.3";
 /// PID fields with numbers of the patient: alternate, account and social security.
 const OTHER_NUMBERS: [u8; 4] = [2, 4, 18, 19];
 /// Octets that are read from a file at a time.
@@ -65,6 +64,8 @@ pub(super) struct Pseudonyms<'a> {
     order: &'a WithoutBsn,
     /// BSN by own number.
     numbers: BTreeMap<PatientId, PatientId>,
+    /// The own number that stands for a BSN wherever a patient is meant: the first that was met with it.
+    given: BTreeMap<PatientId, PatientId>,
     bsns: BTreeSet<String>,
     /// Original uniqueId by new one, with the own number.
     documents: Vec<(String, String, PatientId)>,
@@ -81,7 +82,8 @@ fn is_own(text: &str) -> Option<PatientId> {
 
 impl<'a> Pseudonyms<'a> {
     pub(super) fn new(order: &'a WithoutBsn) -> Self {
-        Self { order, numbers: BTreeMap::new(), bsns: BTreeSet::new(), documents: Vec::new(), unread: 0 }
+        let (numbers, given) = (BTreeMap::new(), BTreeMap::new());
+        Self { order, numbers, given, bsns: BTreeSet::new(), documents: Vec::new(), unread: 0 }
     }
 
     /// Takes the BSN out of an entry; a DICOM object is read once, to know what it becomes.
@@ -93,8 +95,12 @@ impl<'a> Pseudonyms<'a> {
         wanted: &Wanted,
         is_dicom: bool,
     ) -> Result<Changed, ExportError> {
-        let number = self.number_of(entry).ok_or_else(|| ExportError::NoOwnNumber(wanted.unique_id.to_string()))?;
-        self.note(entry, &number);
+        let bsns = bsns_of(entry);
+        let number =
+            self.number_of(entry, &bsns).ok_or_else(|| ExportError::NoOwnNumber(wanted.unique_id.to_string()))?;
+        if !self.note(bsns, &number) {
+            return Err(ExportError::NumberOfTwo(wanted.unique_id.to_string()));
+        }
         self.identify(entry, v::DE_PATIENT_ID, &number);
         if is_own(slot(entry, v::SLOT_SOURCE_PATIENT_ID)).is_none() {
             set_slot(entry, v::SLOT_SOURCE_PATIENT_ID, &number.to_string());
@@ -128,8 +134,7 @@ impl<'a> Pseudonyms<'a> {
     /// Takes the BSN out of a folder of a patient whose number is known.
     pub(super) fn folder(&self, folder: &mut RegistryObject) {
         let patient = folder.external_identifier(v::FD_PATIENT_ID).and_then(|id| id.parse::<PatientId>().ok());
-        let number = self.numbers.iter().find(|(_, bsn)| Some(*bsn) == patient.as_ref()).map(|(number, _)| number);
-        if let Some(number) = number {
+        if let Some(number) = patient.and_then(|bsn| self.given.get(&bsn)) {
             self.identify(folder, v::FD_PATIENT_ID, number);
         }
     }
@@ -170,9 +175,11 @@ impl<'a> Pseudonyms<'a> {
         out
     }
 
-    /// The own number of the patient of an entry: as the order says, else the first that is no BSN.
-    fn number_of(&self, entry: &RegistryObject) -> Option<PatientId> {
+    /// The own number of the patient of an entry: the one that stands for its BSN already, else as the order says, else the
+    /// first that is no BSN.
+    fn number_of(&self, entry: &RegistryObject, bsns: &[PatientId]) -> Option<PatientId> {
         let patient = entry.external_identifier(v::DE_PATIENT_ID).and_then(is_own);
+        let given = || bsns.iter().find_map(|bsn| self.given.get(bsn)).cloned();
         let source = || is_own(slot(entry, v::SLOT_SOURCE_PATIENT_ID));
         let listed = || {
             let info = entry.slot(v::SLOT_SOURCE_PATIENT_INFO)?;
@@ -182,19 +189,19 @@ impl<'a> Pseudonyms<'a> {
                 .flat_map(|it| it.split('~'))
                 .find_map(is_own)
         };
-        patient.or_else(|| self.order.number.clone()).or_else(source).or_else(listed)
+        patient.or_else(given).or_else(|| self.order.number.clone()).or_else(source).or_else(listed)
     }
 
-    /// Keeps every BSN that the entry names.
-    fn note(&mut self, entry: &RegistryObject, number: &PatientId) {
-        let info = entry.slot(v::SLOT_SOURCE_PATIENT_INFO).map(|slot| slot.values.as_slice()).unwrap_or_default();
-        let listed = info.iter().filter_map(|value| value.split_once('|')).flat_map(|(_, data)| data.split('~'));
-        let named =
-            [entry.external_identifier(v::DE_PATIENT_ID).unwrap_or_default(), slot(entry, v::SLOT_SOURCE_PATIENT_ID)];
-        for id in named.into_iter().chain(listed).filter_map(|text| text.parse::<PatientId>().ok()).filter(is_bsn) {
-            self.bsns.insert(id.id().to_owned());
-            self.numbers.entry(number.clone()).or_insert(id);
+    /// Keeps the BSNs that an entry names; false where one number would stand for two.
+    fn note(&mut self, bsns: Vec<PatientId>, number: &PatientId) -> bool {
+        for bsn in bsns {
+            self.bsns.insert(bsn.id().to_owned());
+            self.given.entry(bsn.clone()).or_insert_with(|| number.clone());
+            if *self.numbers.entry(number.clone()).or_insert_with(|| bsn.clone()) != bsn {
+                return false;
+            }
         }
+        true
     }
 
     fn identify(&self, object: &mut RegistryObject, scheme: &str, number: &PatientId) {
@@ -204,6 +211,15 @@ impl<'a> Pseudonyms<'a> {
             }
         }
     }
+}
+
+/// Every BSN that an entry names, that of its patientId first.
+fn bsns_of(entry: &RegistryObject) -> Vec<PatientId> {
+    let info = entry.slot(v::SLOT_SOURCE_PATIENT_INFO).map(|slot| slot.values.as_slice()).unwrap_or_default();
+    let listed = info.iter().filter_map(|value| value.split_once('|')).flat_map(|(_, data)| data.split('~'));
+    let named =
+        [entry.external_identifier(v::DE_PATIENT_ID).unwrap_or_default(), slot(entry, v::SLOT_SOURCE_PATIENT_ID)];
+    named.into_iter().chain(listed).filter_map(|text| text.parse().ok()).filter(is_bsn).collect()
 }
 
 /// Leaves in sourcePatientInfo only numbers that are no BSN; the own one, if none is left in PID-3.
@@ -221,15 +237,31 @@ fn without_other_numbers(info: &mut Slot, number: &PatientId) {
     }
 }
 
-/// Appends lines to the table, which only its owner may read; they are on the disk when this returns.
-pub(super) async fn keep(order: &WithoutBsn, lines: Vec<u8>) -> Result<(), ExportError> {
-    let path = order.table.clone();
-    let kept = spawn_blocking(move || -> io::Result<()> {
-        let mut table = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        table.write_all(&lines)?;
-        table.sync_all()
-    });
-    Ok(kept.await.map_err(|_| ExportError::Aborted)??)
+/// The table that leads back, open to be added to; nobody but its owner may read it.
+pub(super) struct NumberTable(File);
+
+impl NumberTable {
+    /// Opens it, and makes it where there is none.
+    pub(super) async fn open(order: &WithoutBsn) -> Result<Self, ExportError> {
+        let path = order.table.clone();
+        let opened = spawn_blocking(move || {
+            let table = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+            match table.metadata()?.permissions().mode() & 0o077 {
+                0 => Ok(Self(table)),
+                _ => Err(ExportError::TableOpen(path)),
+            }
+        });
+        opened.await.map_err(|_| ExportError::Aborted)?
+    }
+
+    /// Appends lines; they are on the disk when this returns.
+    pub(super) async fn keep(mut self, lines: Vec<u8>) -> Result<(), ExportError> {
+        let kept = spawn_blocking(move || -> io::Result<()> {
+            self.0.write_all(&lines)?;
+            self.0.sync_all()
+        });
+        Ok(kept.await.map_err(|_| ExportError::Aborted)??)
+    }
 }
 
 /// Hash and size of a document as it was read and as it becomes.

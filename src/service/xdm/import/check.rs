@@ -8,7 +8,7 @@
 use std::io;
 
 use super::{
-    examine::Examined,
+    examine::survey,
     gathered::Gathered,
     settings::ImportSettings,
     verify::{Follower, Progress, verify_set},
@@ -31,16 +31,10 @@ pub fn check(
 ) -> io::Result<PackageReport> {
     let files = medium.table().files();
     let rejected = |finding: PackageFinding| PackageReport { files, ..PackageReport::rejected(finding) };
-    let examined = match Examined::open(medium, settings) {
-        Ok(examined) => examined,
-        Err(finding) => return Ok(rejected(finding)),
+    let (examined, whole) = match survey(medium, settings) {
+        Ok(surveyed) => surveyed,
+        Err(report) => return Ok(report),
     };
-    let mut whole = Gathered::of(examined.medium.table());
-    for index in 0..examined.sets() {
-        if let Err(finding) = examined.survey_set(index, settings, &mut whole) {
-            return Ok(rejected(finding));
-        }
-    }
     let (mut gathered, mut tally) = (Gathered::once_more(examined.medium.table()), PackageTally::default());
     for index in 0..examined.sets() {
         let (mut set, documents) = match examined.examine_set(index, settings, &mut gathered) {

@@ -3,7 +3,9 @@
 //! Source: spec xdm R-32-33 to R-32-38, R-32-41, R-32-55 to R-32-58.
 
 mod decisions;
+mod present;
 mod receive;
+mod recorded;
 mod references;
 
 use std::{
@@ -12,26 +14,30 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use recorded::submitted;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::{
     documents::StatedDocument,
-    examine::{Examined, content_finding, examine},
+    examine::{Examined, survey},
+    gathered::Gathered,
     house,
+    inside::compare_with_patient,
     patient::{Decision, reconcile},
     prepare::{self, Prepared},
     settings::{Identity, ImportSettings},
-    verify::{Progress, judge, measure},
+    verify::Progress,
 };
 use crate::{
     model::{
-        AuditOutcome, DocumentUniqueId, EntryUuid, PatientId, RequestContext, ResponseStatus, Severity, XdsErrorCode,
+        EntryUuid, PatientId, RequestContext, ResponseStatus, Severity, XdsErrorCode,
         rim::SubmitObjectsRequest,
         xdm::{PackageFinding, PackageLimits, PackageReport, SetReport, SetState, Weight, XdmCode},
     },
     service::{
         Auditor, Repository,
-        audit::events::{self, Actor, MediaImport, MediaKind, Submitted, Verdict},
+        audit::events::{Actor, MediaImport, MediaKind},
+        jobs::Clock,
         repository::DocumentError,
     },
     store::{Store, StoreError},
@@ -47,6 +53,9 @@ pub enum ImportError {
     /// The store of documents.
     #[error(transparent)]
     Documents(#[from] DocumentError),
+    /// The choice of a person speaks of a set that is not there.
+    #[error("the package has no set {0}")]
+    NoSet(usize),
     /// A task of ours.
     #[error("a task of the import stopped: {0}")]
     Task(#[from] JoinError),
@@ -80,6 +89,13 @@ pub struct MediaOrigin {
     pub operator: Option<Actor>,
 }
 
+impl Choice {
+    /// Every set that it speaks of.
+    fn ordinals(&self) -> impl Iterator<Item = usize> {
+        self.sets.iter().chain(self.patients.keys()).chain(&self.overridden).copied()
+    }
+}
+
 impl MediaOrigin {
     fn as_event(&self) -> MediaImport<'_> {
         MediaImport { name: &self.name, kind: self.kind, operator: self.operator.as_ref(), overridden: false }
@@ -93,8 +109,18 @@ pub struct Importer {
     store: Store,
     auditor: Auditor,
     settings: Arc<ImportSettings>,
+    clock: Clock,
     /// Asked before each set.
     wanted: Option<Wanted>,
+}
+
+/// What became of the taking of a set.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// There is no sense in going on with the package.
+    stop: bool,
+    /// The repository has told the audit trail.
+    recorded: bool,
 }
 
 /// Whether the import still is what somebody wants.
@@ -106,6 +132,8 @@ struct Running<'a> {
     choice: &'a Choice,
     origin: &'a MediaOrigin,
     progress: Progress<'a>,
+    /// What concerns more than one set.
+    whole: Gathered,
     /// entryUUIDs that were taken and got a fresh one (R-32-57).
     minted: HashMap<EntryUuid, EntryUuid>,
     /// entryUUIDs of the package that were taken over, or would have been.
@@ -114,8 +142,8 @@ struct Running<'a> {
 
 impl Importer {
     /// An importer that hands what it takes to this repository.
-    pub fn new(repository: Repository, store: Store, auditor: Auditor, settings: ImportSettings) -> Self {
-        Self { repository, store, auditor, settings: Arc::new(settings), wanted: None }
+    pub fn new(repository: Repository, store: Store, auditor: Auditor, settings: ImportSettings, clock: Clock) -> Self {
+        Self { repository, store, auditor, settings: Arc::new(settings), clock, wanted: None }
     }
 
     /// The same, which takes no further set once the import is not wanted any more: the rest is skipped.
@@ -134,10 +162,11 @@ impl Importer {
         self.settings.limits.clone()
     }
 
-    /// Looks into a package and takes over what was chosen and is in order. The report says what became of each set.
+    /// Looks into a package, set by set, and takes over what was chosen and is in order. The report says what became of each
+    /// set.
     ///
     /// # Errors
-    /// Trouble of our own; sets that were taken before stay.
+    /// A choice of sets that are not there, before anything is taken. Trouble of our own; sets that were taken before stay.
     pub async fn import(
         &self,
         ctx: &mut RequestContext,
@@ -147,75 +176,60 @@ impl Importer {
         progress: Progress<'_>,
     ) -> Result<PackageReport, ImportError> {
         let settings = Arc::clone(&self.settings);
-        let examined = match spawn_blocking(move || examine(medium, &settings)).await? {
-            Ok(examined) => examined,
+        let (examined, whole) = match spawn_blocking(move || survey(medium, &settings)).await? {
+            Ok(surveyed) => surveyed,
             Err(report) => {
                 self.rejected(ctx, &report, choice, origin).await?;
                 return Ok(report);
             }
         };
+        if let Some(missing) = choice.ordinals().find(|ordinal| !(1..=examined.sets()).contains(ordinal)) {
+            return Err(ImportError::NoSet(missing));
+        }
         let mut report = examined.report.clone();
+        let mut gathered = Gathered::once_more(examined.medium.table());
         let mut running = Running {
             examined: Arc::new(examined),
             choice,
             origin,
             progress,
+            whole,
             minted: HashMap::new(),
             taken: HashSet::new(),
         };
         let mut stopped = false;
-        for index in 0..report.sets.len() {
-            let Some(set) = report.sets.get_mut(index) else { break };
-            if stopped || !(choice.sets.is_empty() || choice.sets.contains(&set.ordinal)) {
-                set.state = SetState::Skipped;
-                continue;
-            }
+        for index in 0..running.examined.sets() {
+            let (examined, settings) = (Arc::clone(&running.examined), Arc::clone(&self.settings));
+            let looked_into = spawn_blocking(move || {
+                let found = examined.examine_set(index, &settings, &mut gathered);
+                (gathered, found)
+            });
+            let (back, found) = looked_into.await?;
+            gathered = back;
+            let (mut set, documents) = found.unwrap_or_else(|finding| {
+                let mut set = SetReport::new(index + 1, "");
+                set.findings.push(finding);
+                (set, Vec::new())
+            });
+            running.whole.contradict(index, &mut set, &documents);
+            set.settle();
+            let chosen = choice.sets.is_empty() || choice.sets.contains(&set.ordinal);
             if let Some(wanted) = &self.wanted
-                && !wanted().await?
+                && chosen
+                && !stopped
             {
-                (stopped, set.state) = (true, SetState::Skipped);
-                continue;
+                stopped = !wanted().await?;
             }
-            stopped = self.set(ctx, &mut running, index, set).await?;
+            if stopped || !chosen {
+                set.state = SetState::Skipped;
+            } else {
+                ctx.now = jiff::Timestamp::from_millisecond((self.clock)()).unwrap_or(ctx.now);
+                stopped = self.set(ctx, &mut running, index, &documents, &mut set).await?;
+            }
+            report.sets.push(set);
         }
         report.settle();
         Ok(report)
-    }
-
-    /// Records that a whole package was refused.
-    ///
-    /// # Errors
-    /// When it cannot be recorded.
-    pub async fn rejected(
-        &self,
-        ctx: &RequestContext,
-        report: &PackageReport,
-        choice: &Choice,
-        origin: &MediaOrigin,
-    ) -> Result<(), StoreError> {
-        let error = report.findings.iter().find(|finding| finding.weight == Weight::Error);
-        match error {
-            Some(finding) if !choice.dry_run => self.record(ctx, origin, Submitted::default(), Some(finding)).await,
-            _ => Ok(()),
-        }
-    }
-
-    async fn record(
-        &self,
-        ctx: &RequestContext,
-        origin: &MediaOrigin,
-        submitted: Submitted<'_>,
-        refused_for: Option<&PackageFinding>,
-    ) -> Result<(), StoreError> {
-        if !self.auditor.records() {
-            return Ok(());
-        }
-        let verdict = match refused_for {
-            None => Verdict::success(),
-            Some(finding) => Verdict::failure(AuditOutcome::Minor, finding.code.as_str(), ""),
-        };
-        let event = events::media_imported(&self.auditor.parties(ctx), &origin.as_event(), submitted, verdict);
-        self.auditor.record(vec![event]).await
     }
 
     /// Takes one set; tells whether there is no sense in going on.
@@ -224,21 +238,19 @@ impl Importer {
         ctx: &mut RequestContext,
         running: &mut Running<'_>,
         index: usize,
+        documents: &[StatedDocument],
         set: &mut SetReport,
     ) -> Result<bool, ImportError> {
         self.decide(running.choice, set);
-        let mut stop = false;
+        let mut taken = Taken::default();
         if set.state != SetState::Failed {
-            stop = self.take(ctx, running, index, set).await?;
+            taken = self.take(ctx, running, index, documents, set).await?;
         }
-        if set.state == SetState::Failed && !running.choice.dry_run && !stop {
+        if set.state == SetState::Failed && !running.choice.dry_run && !taken.recorded {
             let failed = set.findings.iter().find(|finding| finding.weight == Weight::Error);
-            // What the registry refused, the repository has recorded.
-            if failed.is_some_and(|finding| finding.place != REGISTRATION) {
-                self.record(ctx, running.origin, submitted(set), failed).await?;
-            }
+            self.record(ctx, running.origin, submitted(set), failed).await?;
         }
-        Ok(stop)
+        Ok(taken.stop)
     }
 
     async fn take(
@@ -246,48 +258,56 @@ impl Importer {
         ctx: &mut RequestContext,
         running: &mut Running<'_>,
         index: usize,
+        documents: &[StatedDocument],
         set: &mut SetReport,
-    ) -> Result<bool, ImportError> {
+    ) -> Result<Taken, ImportError> {
         let (examined, settings) = (Arc::clone(&running.examined), Arc::clone(&self.settings));
         let read = spawn_blocking(move || examined.metadata(index, &settings)).await?;
         let submit = match read {
             Ok((submit, _)) => submit,
-            Err(finding) => return Ok(fail(set, finding)),
+            Err(finding) => {
+                set.findings.push(finding);
+                set.settle();
+                return Ok(Taken::default());
+            }
         };
         let own: Vec<EntryUuid> = submit.objects.iter().filter_map(|it| it.id.as_deref()?.parse().ok()).collect();
-        let Some(patient) = self.patient(running.choice, &submit, set).await? else { return Ok(false) };
+        let Some(patient) = self.patient(running.choice, &submit, set).await? else { return Ok(Taken::default()) };
         set.registered_patient_id = patient.to_string();
-        let examined = Arc::clone(&running.examined);
-        let documents = examined.documents.get(index).map(Vec::as_slice).unwrap_or_default();
+        compare_with_patient(&patient, &submit, documents, set);
+        self.decide(running.choice, set);
         let Prepared { mut submit, .. } = prepare::prepare(submit, documents, &patient, &self.settings);
         if set.state == SetState::Held {
-            return Ok(false);
+            return Ok(Taken::default());
         }
         if self.already_present(running, documents, set, &patient).await? {
             set.state = SetState::AlreadyPresent;
             if !running.choice.dry_run {
                 self.record(ctx, running.origin, submitted(set), None).await?;
             }
-            return Ok(false);
+            return Ok(Taken::default());
         }
         if set.state == SetState::Failed {
-            return Ok(false);
+            return Ok(Taken::default());
         }
         if let Identity::Minted(source_id) = &self.settings.identity {
             house::mint(&mut submit, source_id, ctx);
         }
-        self.settle_references(ctx, running, &mut submit, set).await?;
+        let minted = self.settle_references(ctx, running, &mut submit, set, &patient).await?;
         if set.state == SetState::Failed {
-            return Ok(false);
+            return Ok(Taken::default());
         }
         if running.choice.dry_run {
             self.try_documents(running, documents, set).await?;
             if set.state == SetState::Ready {
                 running.taken.extend(own);
+                running.minted.extend(minted);
             }
-            return Ok(false);
+            return Ok(Taken::default());
         }
-        let Some(received) = self.receive_all(running, documents, &submit, set).await? else { return Ok(false) };
+        let Some(received) = self.receive_all(running, documents, &submit, set).await? else {
+            return Ok(Taken::default());
+        };
         let overridden = self.overrides(running.choice, set) && set.findings.iter().any(decisions::is_overridable);
         if overridden {
             house::recompute(&mut submit);
@@ -302,12 +322,13 @@ impl Importer {
         set.state = match response.status {
             ResponseStatus::Success => {
                 running.taken.extend(own);
+                running.minted.extend(minted);
                 SetState::Imported
             }
             _ => SetState::Failed,
         };
         let full = [XdsErrorCode::RepositoryOutOfResources, XdsErrorCode::RegistryOutOfResources];
-        Ok(response.findings.iter().any(|finding| full.contains(&finding.code)))
+        Ok(Taken { stop: response.findings.iter().any(|finding| full.contains(&finding.code)), recorded: true })
     }
 
     /// The patient whom a person named, or the one who can be told without doubt (R-32-38).
@@ -330,56 +351,7 @@ impl Importer {
             }
         }
     }
-
-    /// Whether every document of the set is here already, for this patient and with these octets (R-32-56).
-    async fn already_present(
-        &self,
-        running: &Running<'_>,
-        documents: &[StatedDocument],
-        set: &mut SetReport,
-        patient: &PatientId,
-    ) -> Result<bool, ImportError> {
-        let ids: Vec<String> = set.documents.iter().map(|document| document.unique_id.clone()).collect();
-        if ids.is_empty() || ids.iter().any(|id| id.parse::<DocumentUniqueId>().is_err()) {
-            return Ok(false);
-        }
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let rows = self.store.read().await?.find_documents(&ids).await?;
-        let known = rows.iter().flatten().filter(|row| row.patient.as_ref().is_none_or(|it| it == patient)).count();
-        if known != ids.len() {
-            return Ok(false);
-        }
-        let mut same = true;
-        for (number, (document, row)) in documents.iter().zip(rows.iter().flatten()).enumerate() {
-            let Some(entry) = document.entry else { return Ok(false) };
-            let Some(report) = set.documents.get_mut(number) else { return Ok(false) };
-            let (medium, stated) = (running.examined.medium.clone(), document.clone());
-            let measured = spawn_blocking(move || measure(&medium, entry, &stated)).await?;
-            match measured {
-                Ok(measured) => {
-                    same &= measured.sha1 == row.sha1 && measured.size_bytes == row.size_bytes;
-                    let found = judge(&running.examined.medium, entry, document, &measured, report);
-                    set.findings.extend(found);
-                }
-                Err(error) => set.findings.push(content_finding(&error, &report.file)),
-            }
-        }
-        self.decide(running.choice, set);
-        Ok(same && set.state != SetState::Failed)
-    }
 }
 
 /// Place of what was found when a set was registered.
 const REGISTRATION: &str = "registration";
-
-fn fail(set: &mut SetReport, finding: PackageFinding) -> bool {
-    set.findings.push(finding);
-    set.settle();
-    false
-}
-
-fn submitted(set: &SetReport) -> Submitted<'_> {
-    let patient = Some(&*set.registered_patient_id).filter(|id| !id.is_empty());
-    let sent = Some(&*set.patient_id).filter(|id| !id.is_empty());
-    Submitted { patient: patient.or(sent), submission_set: Some(&*set.unique_id).filter(|id| !id.is_empty()) }
-}

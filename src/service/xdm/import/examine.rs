@@ -55,6 +55,21 @@ pub fn examine(medium: Medium, settings: &ImportSettings) -> Result<Examined, Pa
     Ok(examined)
 }
 
+/// Opens a package and gathers what concerns more than one of its sets: afterwards each can be looked into by itself. Blocks.
+///
+/// # Errors
+/// The report of a package that is rejected as a whole.
+pub(super) fn survey(medium: Medium, settings: &ImportSettings) -> Result<(Examined, Gathered), PackageReport> {
+    let files = medium.table().files();
+    let rejected = |finding| PackageReport { files, ..PackageReport::rejected(finding) };
+    let examined = Examined::open(medium, settings).map_err(rejected)?;
+    let mut whole = Gathered::of(examined.medium.table());
+    for index in 0..examined.sets() {
+        examined.survey_set(index, settings, &mut whole).map_err(rejected)?;
+    }
+    Ok((examined, whole))
+}
+
 /// A set, its documents, and its metadata if they can be read.
 type Surveyed = (SetReport, Vec<StatedDocument>, Option<SubmitObjectsRequest>);
 
@@ -178,6 +193,10 @@ impl Examined {
                 let text = format!("more than {} documents in one set", settings.limits.documents);
                 finder.findings.push(PackageFinding::error(XdmCode::TooLarge, metadata_file, text));
                 break;
+            }
+            if gathered.count() > settings.limits.entries {
+                let text = format!("more than {} documents in all", settings.limits.entries);
+                return Err(PackageFinding::error(XdmCode::TooLarge, metadata_file, text));
             }
             let (document, report) = finder.find(entry)?;
             if let Some(entry) = document.entry

@@ -42,6 +42,7 @@ pub(super) struct Gathered {
     used: Vec<bool>,
     submission_times: BTreeSet<String>,
     referenced_bytes: u64,
+    entries: u64,
     /// Documents whose uniqueId has two contents (H-28), by set.
     contradicted: BTreeSet<(usize, EntryId)>,
 }
@@ -54,6 +55,7 @@ impl Gathered {
             used: vec![false; table.len()],
             submission_times: BTreeSet::new(),
             referenced_bytes: 0,
+            entries: 0,
             contradicted: BTreeSet::new(),
         }
     }
@@ -66,6 +68,12 @@ impl Gathered {
     /// Octets of all documents, counted as often as they are named.
     pub(super) fn referenced_bytes(&self) -> u64 {
         self.referenced_bytes
+    }
+
+    /// Counts a DocumentEntry; how many there are with it.
+    pub(super) fn count(&mut self) -> u64 {
+        self.entries += 1;
+        self.entries
     }
 
     /// Takes a submissionTime in; tells whether it is the first of its kind.

@@ -7,7 +7,7 @@ use std::fmt;
 use super::{
     documents::StatedDocument,
     examine::next_block,
-    prepare::{lacks, source_patient_ids},
+    prepare::source_patient_ids,
     submission::{entries, patient_id_of, read_cx, value},
 };
 use crate::{
@@ -56,7 +56,7 @@ impl fmt::Debug for Inside {
     }
 }
 
-/// Reads the headers of the documents of a set; what metadata lack stays with the documents.
+/// Reads the headers of the documents of a set; what they say stays with the documents.
 pub(super) fn look_inside(
     medium: &Medium,
     submit: &SubmitObjectsRequest,
@@ -69,7 +69,24 @@ pub(super) fn look_inside(
             set.findings
                 .push(PackageFinding::held(XdmCode::PatientDiffersInside, &*report.file, text).at(&*report.unique_id));
         }
-        document.inside = lacks(entry).then(|| Box::new(inside));
+        document.inside = Some(Box::new(inside));
+    }
+}
+
+/// Holds what was read against the patient whom a set is for now, unless the metadata, which were compared, name that one.
+pub(super) fn compare_with_patient(
+    patient: &PatientId,
+    submit: &SubmitObjectsRequest,
+    documents: &[StatedDocument],
+    set: &mut SetReport,
+) {
+    for (entry, (document, report)) in entries(submit).zip(documents.iter().zip(&set.documents)) {
+        let Some(inside) = document.inside.as_deref().filter(|_| !numbers(entry).contains(patient)) else { continue };
+        if inside.is_of_other(patient) {
+            let text = "the document has another number of the patient than the one whom it is for";
+            set.findings
+                .push(PackageFinding::held(XdmCode::PatientDiffersInside, &*report.file, text).at(&*report.unique_id));
+        }
     }
 }
 
@@ -124,6 +141,13 @@ impl Inside {
             v::DE_CONFIDENTIALITY_CODE => self.confidentiality.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether it has numbers of the authority of this one, and not this one.
+    fn is_of_other(&self, patient: &PatientId) -> bool {
+        let of_authority = self.ids.iter().filter(|(authority, _)| authority == patient.authority().as_str());
+        let mut same = of_authority.map(|(_, number)| number.trim() == patient.id()).peekable();
+        same.peek().is_some() && !same.any(|same| same)
     }
 
     /// In what it speaks of another patient than the metadata: by number, else by family name and birth date.

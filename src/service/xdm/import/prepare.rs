@@ -162,13 +162,6 @@ fn code_of<'a>(object: &'a RegistryObject, scheme: &str) -> Option<&'a str> {
     object.classifications.iter().find(of)?.node_representation.as_deref().filter(|code| !code.is_empty())
 }
 
-/// Whether an entry lacks what the header of its document may say.
-pub(super) fn lacks(entry: &RegistryObject) -> bool {
-    let codes = [v::DE_TYPE_CODE, v::DE_CONFIDENTIALITY_CODE];
-    let slots = [v::SLOT_CREATION_TIME, v::SLOT_LANGUAGE_CODE];
-    codes.iter().any(|scheme| code_of(entry, scheme).is_none()) || slots.iter().any(|it| value(entry, it).is_none())
-}
-
 /// Fills what an entry lacks; gives what it still lacks.
 fn fill_entry(entry: &mut RegistryObject, defaults: &[&CodeDefaults], inside: Option<&Inside>) -> Vec<&'static str> {
     type Default = fn(&CodeDefaults) -> Option<&Code>;

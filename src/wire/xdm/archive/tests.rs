@@ -235,6 +235,13 @@ fn h_19_odd_names_and_nul() {
     assert_eq!(rejected(&zip(&[ZipEntry::stored("A\0.TXT", b"x")])), "XdmUnsafeName");
     let long = "A".repeat(300);
     assert_eq!(flaws(&zip(&[ZipEntry::stored(&long, b"x")]), &long[..255]), [Flaw::TooLong]);
+    let names = [&long[..255], &long, &long[..255], &long[..254]];
+    let table = read(&zip(&names.map(|name| ZipEntry::stored(name, b"x")))).expect("not rejected");
+    let mut found: Vec<Vec<Flaw>> = table.ids().map(|id| table.flaws(id).collect()).collect();
+    found.sort_by_key(|flaws| format!("{flaws:?}"));
+    let expected = [vec![Flaw::Duplicate], vec![Flaw::Duplicate], vec![Flaw::TooLong], vec![]];
+    assert!(expected.iter().all(|flaws| found.contains(flaws)) && found.len() == 4, "{found:?}");
+    assert_eq!(found.iter().filter(|flaws| **flaws == [Flaw::Duplicate]).count(), 2, "a name that is cut hides none");
 }
 
 #[test]

@@ -4,7 +4,10 @@
 
 use std::collections::HashMap;
 
-use super::{CHARACTER_SET, NotListed, SOP_CLASS_UID, SOP_INSTANCE_UID, record::element};
+use super::{
+    CHARACTER_SET, NotListed, SOP_CLASS_UID, SOP_INSTANCE_UID,
+    record::{MOST_OCTETS, element},
+};
 use crate::wire::xdm::dicom_header::{Header, Tag, text, trimmed};
 
 pub(super) const PATIENT_ID: Tag = 0x0010_0020;
@@ -154,6 +157,10 @@ fn is_key(tag: Tag) -> bool {
         || LEVELS.iter().any(|level| of(level).iter().any(|key| key.0 == tag))
 }
 
+fn fits(value: &[u8]) -> bool {
+    trimmed(value).len() <= MOST_OCTETS
+}
+
 /// The values of one object.
 pub(super) struct Keys<'a> {
     header: &'a Header<'a>,
@@ -173,9 +180,10 @@ impl<'a> Keys<'a> {
         Ok(Self { header, values })
     }
 
-    /// A value as it stands in the object; empty where there is none.
+    /// A value as it stands in the object; empty where there is none, or one that no record can hold.
     pub(super) fn get(&self, tag: Tag) -> &'a [u8] {
-        self.values.get(&tag).copied().unwrap_or_default()
+        let value = self.values.get(&tag).copied().unwrap_or_default();
+        if tag == CONCEPT_NAME || fits(value) { value } else { b"" }
     }
 
     /// The encoded keys of a record; what is missing there is made up and named.
@@ -220,11 +228,11 @@ impl<'a> Keys<'a> {
         }
         let mut inner = Vec::new();
         for (tag, vr) in [(0x0008_0100, b"SH"), (0x0008_0102, b"SH"), (0x0008_0103, b"SH"), (0x0008_0104, b"LO")] {
-            if let Some(value) = found.get(&tag).filter(|value| !value.is_empty()) {
+            if let Some(value) = found.get(&tag).filter(|value| !value.is_empty() && fits(value)) {
                 element(&mut inner, tag, vr, value);
             }
         }
-        if text(found.get(&0x0008_0100).copied().unwrap_or_default()).is_empty() {
+        if text(found.get(&0x0008_0100).copied().filter(|value| fits(value)).unwrap_or_default()).is_empty() {
             return None;
         }
         let mut item = b"\xfe\xff\x00\xe0".to_vec();

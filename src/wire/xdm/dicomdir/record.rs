@@ -50,7 +50,10 @@ pub(super) fn kind_of(sop_class: &str) -> Option<&'static str> {
     Some(KINDS.iter().find(|(start, _)| matches(start)).map_or("IMAGE", |(_, kind)| kind))
 }
 
-/// Appends an element, padded to an even length.
+/// Octets of a value whose length has two octets, padding included.
+pub(super) const MOST_OCTETS: usize = 65_534;
+
+/// Appends an element, padded to an even length. No value but that of a sequence is longer than [`MOST_OCTETS`].
 pub(super) fn element(out: &mut Vec<u8>, tag: Tag, vr: &[u8; 2], value: &[u8]) {
     out.extend_from_slice(&((tag >> 16) as u16).to_le_bytes());
     out.extend_from_slice(&(tag as u16).to_le_bytes());

@@ -177,11 +177,12 @@ impl TableBuilder {
         });
         let mut marks = Vec::new();
         for group in order.chunk_by(|a, b| table.path(*a) == table.path(*b)).filter(|group| group.len() > 1) {
-            let any = |flaw| group.iter().any(|id| table.has(*id, flaw));
             // Names that were cut are the same for that alone.
-            if !any(Flaw::TooLong) {
-                let flaw = if any(Flaw::NotNfc) { Flaw::SameInNfc } else { Flaw::Duplicate };
-                marks.extend(group.iter().map(|id| (*id, flaw)));
+            let whole: Vec<EntryId> = group.iter().copied().filter(|id| !table.has(*id, Flaw::TooLong)).collect();
+            if whole.len() > 1 {
+                let is_nfc = !whole.iter().any(|id| table.has(*id, Flaw::NotNfc));
+                let flaw = if is_nfc { Flaw::Duplicate } else { Flaw::SameInNfc };
+                marks.extend(whole.into_iter().map(|id| (id, flaw)));
             }
         }
         for (id, flaw) in marks {

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use tempfile::NamedTempFile;
 
 const PREFIX: &str = ".knoop-";
@@ -35,7 +36,7 @@ fn sweep(folder: &Path) -> io::Result<()> {
             continue;
         }
         // What belongs to somebody else, or is in use, stays.
-        let is_left = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        let is_left = open(&entry.path()).is_ok_and(|file| file.try_lock().is_ok());
         if is_left && let Err(error) = fs::remove_file(entry.path()) {
             tracing::warn!(error = %error, "what an export left cannot be taken away");
         }
@@ -43,9 +44,30 @@ fn sweep(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens a file that may have become something else since its folder was read: no link is followed, and no pipe waited for.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(CWD, path, flags, Mode::empty())?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_became_a_link_or_a_pipe_is_not_opened() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let [file, link, pipe] = ["file", "link", "pipe"].map(|name| folder.path().join(name));
+        fs::write(&file, b"x").expect("room");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+        assert!(made.success() && open(&file).is_ok());
+        assert!(open(&link).is_err() && open(&pipe).is_err());
+    }
 
     #[test]
     fn what_is_left_goes_and_what_is_in_use_stays() {

@@ -59,6 +59,7 @@ impl Writer {
         if self.current.is_some() {
             return Err(ExportError::Aborted);
         }
+        self.written.warnings.extend(self.search.as_ref().and_then(Search::warning));
         Ok((self.sink.finish()?, self.written))
     }
 
@@ -157,6 +158,9 @@ impl Writer {
         let Some(Current { expected, sha1, size_bytes, head, .. }) = self.current.take() else {
             return Err(ExportError::Aborted);
         };
+        if let Some(search) = &mut self.search {
+            search.end(&expected);
+        }
         if size_bytes != expected.size_bytes || Sha1Hash::from_bytes(sha1.finish()) != expected.sha1 {
             return Err(ExportError::SourceCorrupt(expected.unique_id.to_string()));
         }

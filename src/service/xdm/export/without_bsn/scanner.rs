@@ -1,24 +1,36 @@
 //! Looks for BSNs in octets that pass, in whatever blocks they come.
 //!
 //! A BSN is found as text in ASCII and UTF-16, also with dots, dashes or blanks between its digits, and one that begins with
-//! a zero also without it. The names under which a BSN is given are found as well: where they stand, one is not far.
+//! a zero also without it. The names under which a BSN is given are found as well: where they stand, one is not far. What
+//! is embedded as base64 is not searched; it is told that there is some.
 
 use std::collections::BTreeSet;
 
-/// The names of the authority of the BSN, in DICOM and elsewhere.
-const AUTHORITIES: [&[u8]; 2] = [b"NLMINBIZA", b"2.16.840.1.113883.2.4.6.3"];
+use crate::model::bsn::BSN_AUTHORITY;
+
+/// The names of the authority of the BSN: in DICOM, in HL7, in FHIR, and that one as JSON may write it.
+const AUTHORITIES: [&str; 4] =
+    ["NLMINBIZA", BSN_AUTHORITY, "fhir.nl/fhir/NamingSystem/bsn", r"fhir.nl\/fhir\/NamingSystem\/bsn"];
 /// Digits of a BSN.
 const DIGITS: usize = 9;
+/// So many letters of base64 without a blank are no words.
+const BASE64: usize = 100;
 
 /// A search that goes on from block to block.
 #[derive(Clone, Debug)]
 pub(in crate::service::xdm::export) struct Scanner {
     bsns: Vec<Box<[u8]>>,
+    /// Names of authorities as octets: ASCII, and UTF-16 of either order without the octets at both ends.
+    authorities: Vec<Box<[u8]>>,
     /// The last digits that stood together.
     digits: [u8; DIGITS],
     count: usize,
     /// The end of the last block, for names that begin in it.
     tail: Vec<u8>,
+    /// Letters of base64 that stand together; line ends and indentation do not part them.
+    letters: usize,
+    is_indentation: bool,
+    has_base64: bool,
 }
 
 impl Scanner {
@@ -29,18 +41,53 @@ impl Scanner {
         };
         let bsns = bsns.iter().map(digits).filter(|bsn| (6..=DIGITS).contains(&bsn.len()));
         let bsns = bsns.map(Vec::into_boxed_slice).collect();
-        Self { bsns, digits: [0; DIGITS], count: 0, tail: Vec::new() }
+        let wide = |name: &str| -> Vec<u8> { name.bytes().flat_map(|octet| [0, octet]).skip(1).collect() };
+        let authorities = AUTHORITIES.iter().flat_map(|name| [name.as_bytes().to_vec(), wide(name)]);
+        Self {
+            bsns,
+            authorities: authorities.map(Vec::into_boxed_slice).collect(),
+            digits: [0; DIGITS],
+            count: 0,
+            tail: Vec::new(),
+            letters: 0,
+            is_indentation: false,
+            has_base64: false,
+        }
     }
 
     /// Begins a new file.
     pub(in crate::service::xdm::export) fn restart(&mut self) {
         self.count = 0;
         self.tail.clear();
+        (self.letters, self.is_indentation, self.has_base64) = (0, false, false);
+    }
+
+    /// Whether there was base64 in the file so far, which may hold anything.
+    pub(in crate::service::xdm::export) fn has_base64(&self) -> bool {
+        self.has_base64
     }
 
     /// Whether a BSN or the name of its authority ends in these octets.
     pub(in crate::service::xdm::export) fn finds(&mut self, octets: &[u8]) -> bool {
+        self.look_for_base64(octets);
         self.finds_number(octets) | self.finds_authority(octets)
+    }
+
+    fn look_for_base64(&mut self, octets: &[u8]) {
+        for octet in octets {
+            if self.has_base64 {
+                return;
+            }
+            match octet {
+                b'\r' | b'\n' => self.is_indentation = true,
+                b' ' | b'\t' if self.is_indentation => {}
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => {
+                    (self.letters, self.is_indentation) = (self.letters + 1, false);
+                    self.has_base64 = self.letters >= BASE64;
+                }
+                _ => (self.letters, self.is_indentation) = (0, false),
+            }
+        }
     }
 
     fn finds_number(&mut self, octets: &[u8]) -> bool {
@@ -62,10 +109,10 @@ impl Scanner {
     }
 
     fn finds_authority(&mut self, octets: &[u8]) -> bool {
-        let longest = AUTHORITIES.iter().map(|name| name.len()).max().unwrap_or_default();
+        let longest = self.authorities.iter().map(|name| name.len()).max().unwrap_or_default();
         let begin = octets.get(..longest.min(octets.len())).unwrap_or_default();
         let seam = [self.tail.as_slice(), begin].concat();
-        let has = |text: &[u8]| AUTHORITIES.iter().any(|name| memchr::memmem::find(text, name).is_some());
+        let has = |text: &[u8]| self.authorities.iter().any(|name| memchr::memmem::find(text, name).is_some());
         let found = has(&seam) || has(octets);
         self.tail.extend_from_slice(octets.get(octets.len().saturating_sub(longest)..).unwrap_or_default());
         let surplus = self.tail.len().saturating_sub(longest);
@@ -85,8 +132,13 @@ mod tests {
 
     #[test]
     fn k_32_a_bsn_is_found_in_every_spelling_and_across_blocks() {
-        let wide: Vec<u8> = "BSN 999900018!".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let with_a_bsn: [&[u8]; 8] = [
+        let little = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let big = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_be_bytes).collect() };
+        let system = "<system value=\"http://fhir.nl/fhir/NamingSystem/bsn\"/>";
+        let wide = [little("BSN 999900018!"), little(BSN_AUTHORITY), big("NLMINBIZA"), little(system), big(system)];
+        let with_a_bsn: [&[u8]; 10] = [
+            system.as_bytes(),
+            br#""system":"http:\/\/fhir.nl\/fhir\/NamingSystem\/bsn""#,
             b"BSN 999900018.",
             b"9999.00.018",
             b"9999 000 18",
@@ -97,7 +149,7 @@ mod tests {
             b"NLMINBIZA",
         ];
         for block in [1, 2, 3, 7, 1000] {
-            for text in with_a_bsn.into_iter().chain([wide.as_slice()]) {
+            for text in with_a_bsn.into_iter().chain(wide.iter().map(Vec::as_slice)) {
                 assert!(finds(text, block), "{} in blocks of {block}", String::from_utf8_lossy(text));
             }
             for text in
@@ -106,6 +158,19 @@ mod tests {
                 assert!(!finds(text, block), "{} in blocks of {block}", String::from_utf8_lossy(text));
             }
         }
+    }
+
+    #[test]
+    fn k_32_embedded_base64_is_told() {
+        let has = |text: &str| {
+            let mut scanner = Scanner::new(&BTreeSet::new());
+            text.as_bytes().chunks(7).for_each(|block| assert!(!scanner.finds(block)));
+            scanner.has_base64()
+        };
+        let line = "QUJD".repeat(19);
+        assert!(has(&format!("<text representation=\"B64\">{line}{line}</text>")));
+        assert!(has(&format!("<data>\r\n  {line}\r\n\t  {line}\r\n</data>")));
+        assert!(!has(&format!("{line} {line}")) && !has(&"a long text of words, as people write. ".repeat(20)));
     }
 
     #[test]

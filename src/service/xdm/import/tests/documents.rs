@@ -1,8 +1,9 @@
 //! Faults of single documents. Source: spec xdm §11.
 
-use super::sample::{Doc, NOTE, checked, codes, error, frame, metadata, package, warning};
+use super::sample::{Doc, NOTE, checked, checked_with, codes, error, frame, metadata, package, warning};
 use crate::{
     model::xdm::{PackageOutcome, SetState, Weight},
+    service::xdm::import::ImportSettings,
     wire::xdm::samples::{ZipEntry, zip},
 };
 
@@ -202,6 +203,31 @@ fn h_27_two_documents_in_one_file() {
 fn h_33_a_document_of_another_kind_is_kept_with_a_warning() {
     let report = checked(&package(|doc, _| doc.mime_type = "application/pdf"));
     assert_eq!((codes(&report), report.outcome), (vec![warning("XdmMimeMismatch")], PackageOutcome::All));
+}
+
+#[test]
+fn r_32_52_a_document_of_several_parts_is_refused_with_parameters_too() {
+    for mime_type in ["multipart/related", "Multipart/Related; boundary=x", "multipart/related;type=text/xml"] {
+        assert_eq!(found(|doc, _| doc.mime_type = mime_type), [error("XdmMultipartUnsupported")], "{mime_type}");
+    }
+}
+
+#[test]
+fn section_10_more_documents_than_a_package_may_have() {
+    let docs: Vec<Doc> = (1..=12).map(|number| Doc::new(number, "DOC00001.TXT", NOTE)).collect();
+    let package = [
+        frame(),
+        vec![
+            ZipEntry::deflated("IHE_XDM/SUBSET01/METADATA.XML", metadata(1, &docs).as_bytes()),
+            ZipEntry::deflated("IHE_XDM/SUBSET01/DOC00001.TXT", NOTE),
+        ],
+    ];
+    let mut settings = ImportSettings::default();
+    settings.limits.entries = 12;
+    assert_eq!(checked_with(&package.concat(), &settings).outcome, PackageOutcome::All);
+    settings.limits.entries = 11;
+    let rejected = checked_with(&package.concat(), &settings);
+    assert_eq!((codes(&rejected), rejected.outcome), (vec![error("XdmTooLarge")], PackageOutcome::Rejected));
 }
 
 #[test]
