@@ -310,7 +310,7 @@ fn about(store: Store) {
     let of_patient = || {
         let all = trail::events(&server, &[]);
         let told = all.iter().filter(|event| {
-            let objects = event["objects"].as_array().expect("objects");
+            let objects = event["objects"].as_array().map(Vec::as_slice).unwrap_or_default();
             let names =
                 |text: &str| objects.iter().any(|object| object["id"].as_str().is_some_and(|id| id.contains(text)));
             trail::kind(event).0 == "110106" && names(PATIENT) && objects.iter().any(|object| object["role"] == 20)
