@@ -8,6 +8,7 @@ pub mod cda;
 pub mod ebrim;
 pub mod fhir;
 pub mod guard;
+pub mod html;
 pub mod mail;
 pub mod mime;
 pub mod mtom;

@@ -259,7 +259,8 @@ fn s_tls_17_a_suspended_node_is_refused_on_an_open_connection() {
     until(|| {
         let answer = post(&mut connection.borrow_mut(), Transaction::Iti18, &query).expect("the connection stays");
         last.set(answer.status);
-        answer.status != 200
+        // A machine that asks quickly enough is put off in between (S-IN-36).
+        !matches!(answer.status, 200 | 503)
     });
     assert_eq!(last.get(), 403);
     assert_eq!(client.status(&region.server), Ok(403), "a new connection as well");

@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use super::words::Words;
-use crate::service::pickup::{Standing, local_time};
+use crate::{
+    service::pickup::{Standing, local_time},
+    wire::html::escaped,
+};
 
 /// The style sheet.
 pub(super) const STYLE: &str = "\
@@ -110,22 +113,6 @@ fn whole(w: &Words, body: &str) -> String {
         language = w.language,
         title = w.title,
     )
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 fn size(octets: u64) -> String {

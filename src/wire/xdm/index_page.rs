@@ -15,6 +15,7 @@ pub use words::Language;
 use words::Words;
 
 use super::names::{DICOMDIR, README};
+use crate::wire::html::escaped;
 
 const STYLE: &str = "body{font-family:sans-serif;margin:1em;line-height:1.4}\
     table{border-collapse:collapse;margin:.5em 0 1.5em}th,td{border:1px solid #999;padding:.3em .6em;text-align:left;\
@@ -239,26 +240,6 @@ fn definitions(out: &mut dyn Write, attributes: &str, pairs: &[(&str, &str)]) ->
         writeln!(out, "<dt>{term}</dt><dd>{}</dd>", escaped(value))?;
     }
     out.write_all(b"</dl>\n")
-}
-
-/// Text that may stand between tags and in an attribute; control characters are gone, and so are those that turn the
-/// direction of writing.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\t' | '\n' | '\r' => out.push(' '),
-            '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FFFE}' | '\u{FFFF}' => {}
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
