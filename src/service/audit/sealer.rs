@@ -10,9 +10,9 @@ use super::Heads;
 use crate::store::{Store, StoreError};
 
 /// How often it looks; S-AUD-61 gives a row ten seconds.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_millis(900);
 /// How often the month to come gets its partition, in rounds.
-const MONTHS_EVERY: u32 = 7200;
+const MONTHS_EVERY: u32 = 4000;
 const DAY_MS: i64 = 86_400_000;
 /// Seals that are read at a time for the file of heads.
 const SEALS_AT_ONCE: i64 = 500;

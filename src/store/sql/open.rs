@@ -89,7 +89,7 @@ impl Store {
             StoreSettings::Sqlite(settings) => {
                 let (db, writer) = open_sqlite(settings).await?;
                 let files = Arc::new(AuditFiles::beside(&settings.path));
-                let audit = AuditWriter::sqlite(Arc::clone(&files))?;
+                let audit = AuditWriter::sqlite(Arc::clone(&files));
                 Inner { db, writer, row_ids: RowIds::default(), audit, audit_files: Some(files) }
             }
             StoreSettings::Postgres(settings) => {

@@ -8,14 +8,14 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    SqlSafeStr as _, Sqlite, SqlitePool, Transaction,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
@@ -41,6 +41,31 @@ struct Shared {
 struct Connection {
     pool: SqlitePool,
     limit: Arc<Limit>,
+    parked: Mutex<Parked>,
+}
+
+/// What lies ready for the next who reads. The pool would ask a connection that comes back whether it lives, which takes as long
+/// as a small query; whoever read an answer on it to its end knows that it does.
+enum Parked {
+    Open(Option<PoolConnection<Sqlite>>),
+    Closed,
+}
+
+impl Connection {
+    fn parked(&self) -> MutexGuard<'_, Parked> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_parked(&self) -> Option<PoolConnection<Sqlite>> {
+        match &mut *self.parked() {
+            Parked::Open(connection) => connection.take(),
+            Parked::Closed => None,
+        }
+    }
+
+    fn is_at_rest(&self) -> bool {
+        matches!(*self.parked(), Parked::Open(Some(_))) || self.pool.num_idle() > 0
+    }
 }
 
 /// When the statement that runs on a connection must have ended.
@@ -100,6 +125,13 @@ impl Place {
         self.limit().set(u64::MAX);
     }
 
+    /// Gives the place up with its connection, on which nothing runs any more.
+    pub(super) fn park(self, connection: PoolConnection<Sqlite>) {
+        if let Parked::Open(parked) = &mut *self.shared.connections[self.index].parked() {
+            *parked = Some(connection);
+        }
+    }
+
     fn limit(&self) -> &Arc<Limit> {
         &self.shared.connections[self.index].limit
     }
@@ -137,7 +169,7 @@ impl Readers {
             } else {
                 pool.connect_lazy_with(options.clone())
             };
-            connections.push(Connection { pool, limit });
+            connections.push(Connection { pool, limit, parked: Mutex::new(Parked::Open(None)) });
         }
         let shared = Shared { connections, free: Mutex::new((0..count).rev().collect()), statement_timeout };
         Ok(Self {
@@ -150,15 +182,24 @@ impl Readers {
     /// A transaction on a connection of one's own.
     pub(super) async fn begin(&self) -> Result<(Place, Transaction<'static, Sqlite>), sqlx::Error> {
         let place = self.place().await?;
-        let tx = self.shared.connections[place.index].pool.begin_with("BEGIN").await?;
+        let connection = self.connection(&place).await?;
+        let tx = Transaction::begin(connection, Some("BEGIN".into_sql_str())).await?;
         Ok((place, tx))
     }
 
     /// A connection of one's own.
     pub(super) async fn acquire(&self) -> Result<(Place, PoolConnection<Sqlite>), sqlx::Error> {
         let place = self.place().await?;
-        let connection = self.shared.connections[place.index].pool.acquire().await?;
+        let connection = self.connection(&place).await?;
         Ok((place, connection))
+    }
+
+    async fn connection(&self, place: &Place) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        let connection = &self.shared.connections[place.index];
+        match connection.take_parked() {
+            Some(parked) => Ok(parked),
+            None => connection.pool.acquire().await,
+        }
     }
 
     async fn place(&self) -> Result<Place, sqlx::Error> {
@@ -175,7 +216,7 @@ impl Readers {
     /// busy with going back.
     fn best(&self, free: &[usize]) -> usize {
         let pool = |index: &usize| &self.shared.connections[*index].pool;
-        let at_rest = free.iter().rposition(|index| pool(index).num_idle() > 0);
+        let at_rest = free.iter().rposition(|index| self.shared.connections[*index].is_at_rest());
         at_rest.or_else(|| free.iter().rposition(|index| pool(index).size() == 0)).unwrap_or(0)
     }
 
@@ -193,6 +234,7 @@ impl Readers {
     pub(super) async fn close(&self) {
         self.permits.close();
         for connection in &self.shared.connections {
+            *connection.parked() = Parked::Closed;
             connection.pool.close().await;
         }
     }

@@ -99,8 +99,8 @@ impl Store {
     }
 
     async fn fetch<R: Unpack>(&self, q: SqlBuilder) -> Result<Vec<R>, StoreError> {
-        let rows: Vec<(Option<Vec<u8>>,)> = self.inner.db.fetch_built(q.build(self.inner.db.dialect())?).await?;
-        unpack_all(rows.first().and_then(|(packed,)| packed.as_deref()))
+        let row: Option<(Option<Vec<u8>>,)> = self.inner.db.fetch_row(q.build(self.inner.db.dialect())?).await?;
+        unpack_all(row.and_then(|(packed,)| packed).as_deref())
     }
 }
 

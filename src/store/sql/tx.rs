@@ -5,7 +5,8 @@
 use std::ops::{Deref, DerefMut};
 
 use sqlx::{
-    Arguments as _, Executor as _, FromRow, PgPool, Postgres, SqlSafeStr as _, SqlStr, Sqlite, SqlitePool, Transaction,
+    Arguments as _, Connection as _, Executor as _, FromRow, PgPool, Postgres, SqlSafeStr as _, SqlStr, Sqlite,
+    SqliteConnection, SqlitePool, Transaction,
     postgres::{PgArguments, PgRow},
     sqlite::{SqliteArguments, SqliteRow},
 };
@@ -179,6 +180,13 @@ impl Tx {
         self.fetch_built(built).await
     }
 
+    /// The one row of a statement that was put together.
+    pub(super) async fn fetch_row<R: Row>(&mut self, built: Built) -> Result<Option<R>, StoreError> {
+        let Built { name, sql, args } = built;
+        on!(self, name, connection, Driver, args =>
+            sqlx::query_as_with::<Driver, R, _>(sql, args).fetch_optional(connection).await)
+    }
+
     async fn fetch_text<R: Row>(&mut self, name: &'static str, sql: SqlStr, a: Args) -> Result<Vec<R>, StoreError> {
         on!(self, name, connection, Driver, a =>
             sqlx::query_as_with::<Driver, R, _>(sql, a).fetch_all(connection).await)
@@ -228,30 +236,48 @@ impl Tx {
     }
 }
 
-/// Connections on which one statement is a transaction by itself.
-pub(super) enum Alone {
-    Sqlite(SqlitePool),
-    Postgres(PgPool),
-}
+/// Connections to PostgreSQL on which one statement is a transaction by itself.
+pub(super) struct Alone(pub(super) PgPool);
 
 impl Alone {
     /// Inserts so many rows, a number for which the statement has a text of its own; they are committed with it.
     pub(super) async fn insert(&self, s: &'static Statement, rows: usize, a: Args) -> Result<(), StoreError> {
-        let done = match self {
-            Self::Sqlite(pool) => {
-                let (sql, _) = s.sql_of_rows(Dialect::Sqlite, rows);
-                sqlx::query_with::<Sqlite, _>(sql, sqlite_args(a)).execute(pool).await.map(drop)
-            }
-            Self::Postgres(pool) => {
-                let (sql, _) = s.sql_of_rows(Dialect::Postgres, rows);
-                sqlx::query_with::<Postgres, _>(sql, postgres_args(a)?).execute(pool).await.map(drop)
-            }
+        let (sql, _) = s.sql_of_rows(Dialect::Postgres, rows);
+        let done = sqlx::query_with::<Postgres, _>(sql, postgres_args(a)?).execute(&self.0).await.map(drop);
+        done.map_err(|error| read_error(Dialect::Postgres, s.name(), &error))
+    }
+}
+
+/// A connection to a SQLite file that one writer keeps: a pool would ask after each use whether it still lives.
+pub(super) struct OwnConnection(pub(super) SqliteConnection);
+
+impl OwnConnection {
+    /// Inserts rows in one transaction; `values` holds `width` values for each.
+    pub(super) async fn insert(&mut self, s: &'static Statement, width: usize, values: Args) -> Result<(), StoreError> {
+        let done = if s.takes_at_once(values.len() / width) {
+            let (sql, _) = s.sql_of_rows(Dialect::Sqlite, values.len() / width);
+            sqlx::query_with::<Sqlite, _>(sql, sqlite_args(values)).execute(&mut self.0).await.map(drop)
+        } else {
+            self.insert_in_pieces(s, width, values).await
         };
-        let dialect = match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
-        };
-        done.map_err(|error| read_error(dialect, s.name(), &error))
+        done.map_err(|error| read_error(Dialect::Sqlite, s.name(), &error))
+    }
+
+    async fn insert_in_pieces(&mut self, s: &'static Statement, width: usize, values: Args) -> Result<(), sqlx::Error> {
+        let mut values = values.0;
+        let mut tx = self.0.begin_with("BEGIN IMMEDIATE").await?;
+        while !values.is_empty() {
+            let (sql, rows) = s.sql_of_rows(Dialect::Sqlite, values.len() / width);
+            let rest = values.split_off((rows * width).min(values.len()));
+            sqlx::query_with::<Sqlite, _>(sql, sqlite_args(Args(values))).execute(&mut *tx).await?;
+            values = rest;
+        }
+        tx.commit().await
+    }
+
+    pub(super) async fn close(self) {
+        // What was committed is in the log, whether the file was closed in order or not.
+        let _closed = self.0.close().await;
     }
 }
 
@@ -308,22 +334,26 @@ impl Db {
         Ok(ReadTx(Tx { connection, place, trouble: None }))
     }
 
-    /// One statement that reads, without a transaction around it: it sees one state anyhow.
-    pub(super) async fn fetch_built<R: Row>(&self, built: Built) -> Result<Vec<R>, StoreError> {
-        let Built { name, sql, args } = built;
+    /// The one row of a statement that reads, without a transaction around it: it sees one state anyhow.
+    pub(super) async fn fetch_row<R: Row>(&self, built: Built) -> Result<Option<R>, StoreError> {
         match self {
             Self::Sqlite { readers, .. } => {
+                let Built { name, sql, args } = built;
                 let failed = |error| read_error(Dialect::Sqlite, name, &error);
                 let (place, mut connection) = readers.acquire().await.map_err(failed)?;
-                let _running = place.start();
+                let running = place.start();
                 let query = sqlx::query_as_with::<Sqlite, R, _>(sql, sqlite_args(args));
-                query.fetch_all(&mut *connection).await.map_err(failed)
+                let found = query.fetch_optional(&mut *connection).await.map_err(failed)?;
+                drop(running);
+                place.park(connection);
+                Ok(found)
             }
             Self::Postgres { readers, .. } => {
-                let query = sqlx::query_as_with::<Postgres, R, _>(sql.clone(), postgres_args(args.clone())?);
-                match query.fetch_all(readers).await {
-                    Err(error) if is_lost(&error) => self.read().await?.fetch_text(name, sql, args).await,
-                    found => found.map_err(|e| read_error(Dialect::Postgres, name, &e)),
+                let args = postgres_args(built.args.clone())?;
+                let query = sqlx::query_as_with::<Postgres, R, _>(built.sql.clone(), args);
+                match query.fetch_optional(readers).await {
+                    Err(error) if is_lost(&error) => self.read().await?.fetch_row(built).await,
+                    found => found.map_err(|e| read_error(Dialect::Postgres, built.name, &e)),
                 }
             }
         }

@@ -14,7 +14,12 @@ use sqlx::{
 
 use crate::store::{
     StoreError,
-    sql::{ReadTx, dialect::Dialect, export::vacuum_into, tx::read_error},
+    sql::{
+        ReadTx,
+        dialect::Dialect,
+        export::vacuum_into,
+        tx::{OwnConnection, read_error},
+    },
 };
 
 /// Keys of a month begin at this multiple of it; see the migration.
@@ -91,7 +96,7 @@ impl AuditFiles {
 
     /// The one connection that writes a month's file, which is made when it is not there. Whoever lists the months sees it
     /// when it is whole.
-    pub(super) async fn open_writer(&self, month: Month) -> Result<SqlitePool, StoreError> {
+    pub(super) async fn open_writer(&self, month: Month) -> Result<OwnConnection, StoreError> {
         let path = self.path(month);
         if !path.exists() {
             // Two processes may come to a new month at once: each makes its own, the first one stays.
@@ -113,9 +118,10 @@ impl AuditFiles {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("wal_autocheckpoint", "0");
-        let pool = pool().connect_with(options).await.map_err(failed)?;
-        migrate(&pool).await?;
-        Ok(pool)
+        let migrating = pool().connect_with(options.clone()).await.map_err(failed)?;
+        migrate(&migrating).await?;
+        migrating.close().await;
+        Ok(OwnConnection(options.connect().await.map_err(failed)?))
     }
 
     /// The connection that folds the log of a month's file into it.

@@ -272,8 +272,8 @@ impl Answering<'_> {
             return Ok(Vec::new());
         }
         let built = q.build(self.tx.dialect())?;
-        let rows: Vec<(Option<Vec<u8>>,)> = self.tx.fetch_built(built).await?;
-        unpack_all(rows.first().and_then(|(packed,)| packed.as_deref()))
+        let row: Option<(Option<Vec<u8>>,)> = self.tx.fetch_row(built).await?;
+        unpack_all(row.and_then(|(packed,)| packed).as_deref())
     }
 
     /// How the patients of what was found are called after all merges (R-18-16).
