@@ -55,6 +55,8 @@ pub struct Header<'a> {
     pub transfer_syntax: &'a str,
     /// Media Storage SOP Class UID.
     pub sop_class: &'a str,
+    /// Media Storage SOP Instance UID.
+    pub sop_instance: &'a str,
     syntax: Syntax,
     data_set: &'a [u8],
     data_set_at: usize,
@@ -74,6 +76,8 @@ pub struct Element<'a> {
     pub tag: Tag,
     /// Its octets.
     pub value: &'a [u8],
+    /// Where these begin, counted from the first element of this level.
+    pub value_at: usize,
     /// Where the next element begins, counted from the first one of this level.
     pub end: usize,
 }
@@ -88,7 +92,7 @@ impl<'a> Header<'a> {
             return Err(HeaderError::NotDicom);
         }
         let explicit = Syntax { is_implicit: false, is_big: false };
-        let (mut transfer_syntax, mut sop_class) = ("", "");
+        let (mut transfer_syntax, mut sop_class, mut sop_instance) = ("", "", "");
         let mut walk = Walk { bytes: head, at: PREAMBLE + 4, syntax: explicit };
         loop {
             let start = walk.at;
@@ -99,6 +103,7 @@ impl<'a> Header<'a> {
             let element = walk.next().map_err(|_| HeaderError::Meta)?.ok_or(HeaderError::Meta)?;
             match element.tag {
                 0x0002_0002 => sop_class = text(element.value),
+                0x0002_0003 => sop_instance = text(element.value),
                 0x0002_0010 => transfer_syntax = text(element.value),
                 _ => {}
             }
@@ -109,12 +114,18 @@ impl<'a> Header<'a> {
             other => Syntax { is_implicit: other == IMPLICIT_LITTLE, is_big: other == EXPLICIT_BIG },
         };
         let data_set = head.get(walk.at..).unwrap_or_default();
-        Ok(Self { transfer_syntax, sop_class, syntax, data_set, data_set_at: walk.at })
+        Ok(Self { transfer_syntax, sop_class, sop_instance, syntax, data_set, data_set_at: walk.at })
     }
 
     /// Where the first element of the data set begins in the file.
     pub fn data_set_at(&self) -> usize {
         self.data_set_at
+    }
+
+    /// The number of an element of four octets (UL); 0 where it has another length.
+    pub fn number32(&self, element: &Element<'_>) -> u32 {
+        let octets = <[u8; 4]>::try_from(element.value).unwrap_or_default();
+        if self.syntax.is_big { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) }
     }
 
     /// Appends an element of text (LO) as this object writes its elements.
@@ -150,6 +161,14 @@ impl<'a> Header<'a> {
     pub fn first_item(&self, value: &'a [u8]) -> Elements<'a> {
         let walk = Walk { bytes: value, at: 0, syntax: self.syntax };
         Elements { walk: walk.into_item() }
+    }
+
+    /// The items of a sequence's value, each with the place where it begins in that value.
+    ///
+    /// # Errors
+    /// [`HeaderError::Broken`], after which there are no more.
+    pub fn items(&self, value: &'a [u8]) -> Items<'a> {
+        Items { walk: Some(Walk { bytes: value, at: 0, syntax: self.syntax }) }
     }
 }
 
@@ -190,6 +209,32 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// Items of a sequence.
+#[derive(Debug)]
+pub struct Items<'a> {
+    walk: Option<Walk<'a>>,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Result<(usize, Elements<'a>), HeaderError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let walk = self.walk.as_mut()?;
+        let at = walk.at;
+        match walk.next_item() {
+            Ok(Some(item)) => Some(Ok((at, Elements { walk: Some(item) }))),
+            Ok(None) => {
+                self.walk = None;
+                None
+            }
+            Err(error) => {
+                self.walk = None;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Walk<'a> {
     bytes: &'a [u8],
@@ -214,7 +259,7 @@ impl<'a> Walk<'a> {
         }
         let start = self.start(self.at, self.syntax).ok_or(HeaderError::Broken)?;
         if start.tag >= PIXELS {
-            return Ok(Some(Element { tag: start.tag, value: &[], end: self.at }));
+            return Ok(Some(Element { tag: start.tag, value: &[], value_at: self.at, end: self.at }));
         }
         let (end, next) = if start.length == UNDEFINED {
             let inner = Syntax { is_implicit: self.syntax.is_implicit || start.vr == Some(*b"UN"), ..self.syntax };
@@ -227,7 +272,7 @@ impl<'a> Walk<'a> {
         };
         let value = self.bytes.get(start.value..end).ok_or(HeaderError::Broken)?;
         self.at = next;
-        Ok(Some(Element { tag: start.tag, value, end: next }))
+        Ok(Some(Element { tag: start.tag, value, value_at: start.value, end: next }))
     }
 
     /// A walk over the first item here.
@@ -240,6 +285,31 @@ impl<'a> Walk<'a> {
             length => rest.get(..length as usize)?,
         };
         Some(Self { bytes, at: 0, syntax: self.syntax })
+    }
+
+    /// A walk over the item here, after which this one stands at the next; none where there are no more.
+    fn next_item(&mut self) -> Result<Option<Self>, HeaderError> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        let start = self.start(self.at, self.syntax).ok_or(HeaderError::Broken)?;
+        if start.tag != ITEM {
+            return Err(HeaderError::Broken);
+        }
+        let (end, next) = match start.length {
+            UNDEFINED => {
+                let next = self.skip_undefined(start.value, self.syntax).ok_or(HeaderError::Broken)?;
+                // Without the delimiter.
+                (next - 8, next)
+            }
+            length => {
+                let end = start.value.checked_add(length as usize).ok_or(HeaderError::Broken)?;
+                (end, end)
+            }
+        };
+        let bytes = self.bytes.get(start.value..end).ok_or(HeaderError::Broken)?;
+        self.at = next;
+        Ok(Some(Self { bytes, at: 0, syntax: self.syntax }))
     }
 
     /// Where a sequence of undefined length is over, its delimiter included; `at` is where its first item begins.
