@@ -77,10 +77,19 @@ impl Read for StretchReader<'_> {
 }
 
 /// The temporary file of all parts.
-#[derive(Default)]
-pub(super) struct PartsFile(Option<(Arc<File>, u64)>);
+pub(super) struct PartsFile {
+    /// With the octets that are in it.
+    begun: Option<(Arc<File>, u64)>,
+    /// Octets that may be in it; none where the disk is the limit.
+    most_bytes: Option<u64>,
+}
 
 impl PartsFile {
+    /// None yet.
+    pub(super) fn new(most_bytes: Option<u64>) -> Self {
+        Self { begun: None, most_bytes }
+    }
+
     /// Reads a document and takes it apart.
     pub(super) async fn divide(
         &mut self,
@@ -90,9 +99,15 @@ impl PartsFile {
         entry: &RegistryObject,
         media_type: &str,
     ) -> Result<Divided, ExportError> {
+        let said_bytes: Option<u64> = slot(entry, v::SLOT_SIZE).parse().ok();
+        let begun_bytes = self.begun.as_ref().map_or(0, |(_, end)| *end);
+        let whole = begun_bytes.saturating_add(said_bytes.unwrap_or_default());
+        if self.most_bytes.is_some_and(|most| whole > most) {
+            return Err(ExportError::Full);
+        }
         let source = origin.retrieve(ctx, &[wanted]).await?.pop();
         let source = source.ok_or_else(|| ExportError::Missing(wanted.unique_id.to_string()))?;
-        let (file, end) = match self.0.take() {
+        let (file, end) = match self.begun.take() {
             Some(begun) => begun,
             None => (Arc::new(tempfile::tempfile()?), 0),
         };
@@ -106,11 +121,11 @@ impl PartsFile {
             unique_id: wanted.unique_id.clone(),
         };
         let divided = take_apart(source, dividing).await?;
-        let said = (slot(entry, v::SLOT_SIZE).parse().ok(), slot(entry, v::SLOT_HASH).parse().ok());
+        let said = (said_bytes, slot(entry, v::SLOT_HASH).parse().ok());
         if said != (Some(divided.whole.1), Some(Sha1Hash::from_bytes(divided.whole.0.finish()))) {
             return Err(ExportError::SourceCorrupt(wanted.unique_id.to_string()));
         }
-        self.0 = Some((divided.file, divided.end));
+        self.begun = Some((divided.file, divided.end));
         let judged = |wish| divided.parts.iter().position(|(_, is_start)| *is_start == wish);
         let start = judged(RootPart::Yes).or_else(|| judged(RootPart::Perhaps)).unwrap_or_default();
         Ok(Divided { start, parts: divided.parts.into_iter().map(|(part, _)| part).collect() })

@@ -49,7 +49,7 @@ pub(super) async fn plan(
         generations: Generations::default(),
         given: HashSet::new(),
         pseudonyms: request.without_bsn.as_ref().map(Pseudonyms::new),
-        parts: PartsFile::default(),
+        parts: PartsFile::new(request.most_bytes),
     };
     if let Origin::Files(files) = origin {
         for (number, document) in files.documents.iter().enumerate() {
