@@ -26,9 +26,8 @@ use crate::{
 
 pub fn trials() -> Vec<Trial> {
     let mut all: Vec<Trial> = on_every_store![r_32_52_bodies_of_others_become_a_directory].collect();
-    let own: [(&'static str, fn(Store)); 1] =
-        [("r_32_05_a_directory_comes_in_as_one_document_and_leaves_as_a_directory", there_and_back)];
-    all.extend(own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)));
+    let name = "r_32_05_a_directory_comes_in_as_one_document_and_leaves_as_a_directory";
+    all.extend(trials::own(module_path!(), name, there_and_back));
     all.extend(plain![
         r_32_52_what_cannot_be_taken_apart_ends_the_export,
         r_32_52_a_part_of_a_package_that_is_damaged_keeps_the_document_out,
