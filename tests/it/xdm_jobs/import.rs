@@ -179,6 +179,10 @@ fn r_32_36_a_wrong_hash_is_taken_where_the_house_allows_it() {
     let strict = TestServer::prepare(Store::Sqlite).and_then(|prepared| prepared.start()).expect("a server");
     let inspected = told(200, &brought(&strict, &zip));
     assert_eq!(inspected["report"]["quarantined"], true, "{inspected}");
+    let data = strict.prepared.data.display().to_string();
+    let show = ["xdm", "jobs", "show", inspected["id"].as_str().expect("an id"), "--data", &data];
+    let shown = strict.prepared.command(&show).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("quarantined: "), "the operator sees it too");
     let at = format!("{}/commit", location(&inspected));
     let refused = told(403, &post(&strict, &at, &json!({ "override": [2] })));
     assert_eq!(refused["code"], "XdmOverride");

@@ -76,6 +76,8 @@ pub(super) struct Finder<'a> {
     pub metadata_file: &'a str,
     pub findings: Vec<PackageFinding>,
     pub repeated: Repeated,
+    /// Entries of the table that were looked at for parts of documents.
+    pub walked: u64,
 }
 
 impl Finder<'_> {
@@ -234,12 +236,13 @@ impl Finder<'_> {
             return Ok(self.not_apart(path, object));
         };
         let (mut others, mut size_bytes) = (Vec::new(), table.size_bytes(start));
-        for id in table.below(directory).filter(|id| !table.is_directory(*id) && *id != start) {
+        for id in table.below(directory).filter(|id| *id != start) {
+            self.walked += 1;
             let part = table.path(id);
             if self.layout.is_control_file(part) {
                 return Ok(self.not_apart(path, object));
             }
-            if is_litter(part.get(directory.len()..).unwrap_or_default()) {
+            if table.is_directory(id) || is_litter(part.get(directory.len()..).unwrap_or_default()) {
                 continue;
             }
             others.push(id);

@@ -195,6 +195,7 @@ impl Examined {
             metadata_file,
             findings: Vec::new(),
             repeated: Repeated::default(),
+            walked: 0,
         };
         let mut documents = Vec::new();
         for (number, entry) in entries(submit).enumerate() {
@@ -204,10 +205,11 @@ impl Examined {
                 break;
             }
             if gathered.count() > settings.limits.entries {
-                let text = format!("more than {} documents in all", settings.limits.entries);
+                let text = format!("more than {} documents and parts in all", settings.limits.entries);
                 return Err(PackageFinding::error(XdmCode::TooLarge, metadata_file, text));
             }
             let (document, report) = finder.find(entry)?;
+            gathered.walked(std::mem::take(&mut finder.walked));
             if let Some(entry) = document.entry
                 && gathered.add(self.medium.table(), index, entry, &document, &report)
             {

@@ -81,6 +81,11 @@ impl Gathered {
         self.entries
     }
 
+    /// Counts entries that were looked at for parts of a document, so that no package makes more work of them than it is large.
+    pub(super) fn walked(&mut self, entries: u64) {
+        self.entries = self.entries.saturating_add(entries);
+    }
+
     /// Takes a submissionTime in; tells whether it is the first of its kind.
     pub(super) fn submission_time(&mut self, time: &str) -> bool {
         self.submission_times.insert(time.to_owned())
@@ -99,7 +104,6 @@ impl Gathered {
         for id in [entry].iter().chain(others) {
             self.referenced_bytes = self.referenced_bytes.saturating_add(table.size_bytes(*id));
         }
-        self.entries = self.entries.saturating_add(others.len() as u64);
         let mut shared = false;
         for id in [entry].iter().chain(others) {
             shared |= self.used.get_mut(id.number()).is_some_and(|used| std::mem::replace(used, true));

@@ -22,6 +22,8 @@ use crate::{
 
 /// Findings of one kind that are told one by one; of more only how many there are.
 const MOST_TOLD: usize = 1_000;
+/// The same of names: who writes one otherwise writes all so.
+const MOST_NAMES: usize = 1;
 /// Octets of an object in which its identity is looked for: it stands in the first group.
 const HEAD_BYTES: usize = 64 << 10;
 const SOP_CLASS_UID: Tag = 0x0008_0016;
@@ -40,19 +42,26 @@ impl Told {
     fn tell(&mut self, code: XdmCode, file: &str, place: &str, text: impl Into<String>) {
         let count = self.counts.entry(code).or_default();
         *count += 1;
-        if *count <= MOST_TOLD {
+        if *count <= most(code) {
             self.findings.push(PackageFinding::warning(code, file, text).at(place));
         }
     }
 
     fn finish(mut self) -> Vec<PackageFinding> {
         for (code, count) in self.counts {
-            if let Some(more @ 1..) = count.checked_sub(MOST_TOLD) {
+            if let Some(more @ 1..) = count.checked_sub(most(code)) {
                 let text = format!("{more} more of these are not told one by one");
                 self.findings.push(PackageFinding::warning(code, DICOMDIR, text));
             }
         }
         self.findings
+    }
+}
+
+const fn most(code: XdmCode) -> usize {
+    match code {
+        XdmCode::DicomdirName => MOST_NAMES,
+        _ => MOST_TOLD,
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::wire::xdm::names::{check_iso_9660, extension};
+use crate::wire::xdm::names::{check_iso_9660, extension, media_type_of};
+
+/// Extensions of parts beside those of documents that no system starts as a program (R-32-03).
+const HARMLESS: [&str; 10] = ["BIN", "GIF", "BMP", "SVG", "CSS", "CSV", "XSL", "MP3", "MP4", "WAV"];
 
 /// What a part is named by.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,7 @@ pub fn name_parts(directory: &str, parts: &[PartToName<'_>], start: usize) -> Na
         .map(|part| {
             let name = part.location?;
             check_iso_9660(&format!("{directory}/{name}")).ok()?;
+            is_harmless(name).then_some(())?;
             taken.take(name).then(|| name.to_owned())
         })
         .collect();
@@ -46,6 +50,13 @@ pub fn name_parts(directory: &str, parts: &[PartToName<'_>], start: usize) -> Na
         renamed += usize::from(index != start);
     }
     NamedParts { names: names.into_iter().flatten().collect(), directories: taken.directories(), renamed }
+}
+
+/// Whether no system takes a file of this name for a program.
+fn is_harmless(name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or_default();
+    file.split_once('.')
+        .is_none_or(|(_, extension)| HARMLESS.contains(&extension) || media_type_of(extension).is_some())
 }
 
 /// Names that are given: no two are the same, and none is a directory of another.
@@ -89,6 +100,13 @@ mod tests {
         let named = name_parts("IHE_XDM/SUBSET01/DOC00002", &parts, 1);
         assert_eq!(named.names, ["IMG.JPG", "DOC00002.XML", "SUB/A.TXT", "PART0001.BIN"]);
         assert_eq!((named.directories, named.renamed), (vec!["SUB".to_owned()], 1));
+    }
+
+    #[test]
+    fn r_32_03_no_part_becomes_a_program() {
+        let parts = ["SETUP.EXE", "AUTORUN.INF", "A.BAT", "STYLE.CSS", "CMD"].map(|name| part(name, "text/plain"));
+        let named = name_parts("IHE_XDM/SUBSET01/DOC00001", &parts, 3);
+        assert_eq!(named.names, ["PART0001.TXT", "PART0002.TXT", "PART0003.TXT", "STYLE.CSS", "CMD"]);
     }
 
     #[test]

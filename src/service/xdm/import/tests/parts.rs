@@ -212,4 +212,12 @@ fn section_10_documents_that_share_their_parts_are_counted_as_often() {
     assert!(codes(&checked_with(&entries, &settings)).contains(&warning("XdmSharedFile")));
     settings.limits.entries = 6;
     assert_eq!(checked_with(&entries, &settings).outcome, PackageOutcome::Rejected);
+    // What is skipped costs time too, and so does what is refused.
+    let spoil: [fn(&mut Vec<ZipEntry>); 2] =
+        [|entries| entries[5].name = b"IHE_XDM/SUBSET01/DOC00002/.hidden".to_vec(), |entries| entries[5].flags |= 1];
+    for spoil in spoil {
+        let mut entries = entries.clone();
+        spoil(&mut entries);
+        assert_eq!(checked_with(&entries, &settings).outcome, PackageOutcome::Rejected);
+    }
 }
