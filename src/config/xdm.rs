@@ -37,6 +37,8 @@ pub struct XdmConfig {
     pub mints: bool,
     /// Whether an operator may take a set in spite of wrong hashes or sizes (R-32-36).
     pub may_override: bool,
+    /// Whether homeCommunityId stays in packages that are made, and in what is imported (R-32-16).
+    pub keep_home: bool,
     /// Whether headers of documents are read (R-32-39, R-32-55, R-32-59).
     pub look_inside: bool,
     /// confidentialityCodes to be replaced, in the order of the names of their sections (R-32-40).
@@ -137,6 +139,16 @@ impl XdmDefaults {
     }
 }
 
+/// `imaging.import`: what becomes of DICOM objects that a DICOMDIR lists and no DocumentEntry names (R-32-47). They are told
+/// and left alone; nothing else can be done with them yet.
+fn images_are_left_alone(s: &mut Settings) {
+    s.with("imaging.import", |word| match word {
+        "ignore" => Ok(()),
+        "forward" | "manifest" => Err("an archive cannot be handed images yet: ignore is all there is".to_owned()),
+        _ => Err("'ignore' is all there is".to_owned()),
+    });
+}
+
 /// `CODE^NAME^SCHEME`.
 fn code(text: &str) -> Result<Code, String> {
     let parts: Vec<&str> = text.split('^').collect();
@@ -147,6 +159,7 @@ fn code(text: &str) -> Result<Code, String> {
 
 impl XdmConfig {
     pub(super) fn read(s: &mut Settings, limits: &LimitsConfig) -> Self {
+        images_are_left_alone(s);
         let names = s.names("xdm.defaults");
         let replacements = s.names("xdm.confidentiality");
         let default = PackageLimits::default();
@@ -191,6 +204,7 @@ impl XdmConfig {
             mints: s.one_of("xdm.identity", &[("preserve", false), ("mint", true)], false),
             look_inside: s.parsed("xdm.look_inside", true),
             may_override: s.parsed("xdm.override", false),
+            keep_home: s.parsed("xdm.keep_home", false),
             confidentiality: replacements
                 .iter()
                 .filter_map(|name| XdmReplacement::read(s, &format!("xdm.confidentiality.{name}")))
@@ -237,6 +251,15 @@ mod tests {
         ] {
             let error = Config::from_text("x", wrong).expect_err("must be refused").to_string();
             assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn r_32_47_images_are_left_alone_and_who_wants_more_is_told() {
+        assert!(Config::from_text("x", "[imaging]\nimport = \"ignore\"\n").is_ok());
+        for word in ["forward", "manifest", "store"] {
+            let error = Config::from_text("x", &format!("[imaging]\nimport = \"{word}\"\n")).expect_err(word);
+            assert!(error.to_string().contains("imaging.import") && error.to_string().contains("ignore"), "{error}");
         }
     }
 

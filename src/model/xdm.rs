@@ -6,11 +6,13 @@
 //! Source: ITI TF-2 §3.32; spec xdm §7, §11 to §13.
 
 mod code;
+mod imaging;
 mod limits;
 mod package;
 mod tally;
 
 pub use code::{PackageCode, XdmCode};
+pub use imaging::ImagingReport;
 pub use limits::{PackageLimits, PackageTolerances};
 pub use package::{Delivery, Direction, PackageId, PackageIdError, PackageState};
 pub use tally::PackageTally;
@@ -105,9 +107,12 @@ pub struct DocumentReport {
     pub title: String,
     /// mimeType, empty where there is none.
     pub mime_type: String,
-    /// Octets in the package.
+    /// Octets in the package, of all its parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
+    /// Files that it is made of, where it is one of several parts (R-32-52).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<usize>,
     /// Whether hash and size of the metadata are those of the file; absent when the octets were not read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
@@ -197,12 +202,24 @@ pub struct PackageReport {
     pub sets: Vec<SetReport>,
     /// Files in the package.
     pub files: usize,
+    /// What its DICOMDIR lists, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imaging: Option<ImagingReport>,
+    /// Whether a document was not what its hash or size say: what it belongs to is kept apart for a person (R-32-36).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quarantined: bool,
 }
 
 impl PackageReport {
+    /// A package with so many files, of which nothing else is known yet.
+    pub fn new(files: usize) -> Self {
+        let (outcome, findings, sets) = (PackageOutcome::None, Vec::new(), Vec::new());
+        Self { outcome, findings, sets, files, imaging: None, quarantined: false }
+    }
+
     /// A package that was refused as a whole.
     pub fn rejected(finding: PackageFinding) -> Self {
-        Self { outcome: PackageOutcome::Rejected, findings: vec![finding], sets: Vec::new(), files: 0 }
+        Self { outcome: PackageOutcome::Rejected, findings: vec![finding], ..Self::new(0) }
     }
 
     /// Sets the outcome from findings and sets.
@@ -210,6 +227,7 @@ impl PackageReport {
         let mut tally = PackageTally::default();
         self.sets.iter().for_each(|set| tally.add(set));
         self.outcome = tally.outcome(&self.findings);
+        self.quarantined = tally.has_wrong_octets();
     }
 
     /// Every finding, of the package and of its sets.

@@ -32,6 +32,11 @@ impl Start {
         Self(start.filter(|id| !id.is_empty()).map(Into::into))
     }
 
+    /// Where nothing is said: the first part.
+    pub fn unknown() -> Self {
+        Self(None)
+    }
+
     /// Judges a part by its place (from 0), Content-ID and media type.
     pub fn judge(&self, index: usize, content_id: Option<&str>, essence: &str) -> RootPart {
         match &self.0 {

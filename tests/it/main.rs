@@ -40,10 +40,12 @@ mod slow;
 mod soap;
 mod soap_switches;
 mod tls;
+mod xdm_imaging;
 mod xdm_import;
 mod xdm_jobs;
 mod xdm_killed;
 mod xdm_pack;
+mod xdm_parts;
 mod xdm_policies;
 mod xdm_round_trip;
 
@@ -93,11 +95,13 @@ fn main() -> ExitCode {
         tls::trials(),
         mail::trials(),
         pickup::trials(),
+        xdm_imaging::trials(),
         xdm_import::trials(),
         xdm_jobs::trials(),
         xdm_killed::trials(),
         xdm_policies::trials(),
         xdm_pack::trials(),
+        xdm_parts::trials(),
         xdm_round_trip::trials(),
     ]
     .into_iter()

@@ -1,6 +1,6 @@
 //! ITI-32, Portable Media Importer: what a house may decide otherwise than by default. Settings of `[xdm]`.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -16,11 +16,15 @@ use crate::{
         servers::{Prepared, Store},
     },
     xdm_import::{codes, document, entries, import, kept, media_events, prepared, set_of, tree, zipped},
-    xdm_pack::dicom,
+    xdm_pack::{
+        dicom,
+        package::{Opened, pack},
+    },
 };
 
 pub fn trials() -> Vec<Trial> {
     plain![
+        r_32_16_the_community_stays_where_it_is_wanted,
         r_32_36_a_wrong_hash_is_taken_with_the_right_to_it_only,
         r_32_39_a_document_of_another_patient_waits_for_a_look,
         r_32_39_the_patient_who_is_named_is_compared_too,
@@ -42,6 +46,51 @@ fn submission_set(server: &TestServer, document: &Object) -> Found {
     let found = server.query(&query).objects().into_iter().filter(|it| it.element == "RegistryPackage");
     let [set] = found.collect::<Vec<_>>().try_into().expect("one submission set");
     set
+}
+
+/// homeCommunityId of each object of a set that may have one.
+fn homes(package: &Path) -> Vec<String> {
+    let package = Opened::zip(package);
+    let set = package.set("SUBSET01");
+    let objects = [set.entries(), set.folders(), vec![set.submission_set()]].concat();
+    objects.iter().map(|object| object.attribute("home").to_owned()).collect()
+}
+
+fn r_32_16_the_community_stays_where_it_is_wanted() {
+    let own = own().setting("registry.home_community_id", "urn:oid:2.999.7.1");
+    let patient = sample::patient();
+    let good = document(&patient, "A.TXT", b"good");
+    let folder = sample::folder(&patient).with_id(&sample::uuid());
+    let submission = set_of(&patient, &[&good]).folder(&folder).member(&folder.id(), &good.id());
+    let theirs = submission.set(|set| set.set("home", "urn:oid:2.999.9")).xml();
+    let theirs = theirs.replacen("<rim:ExtrinsicObject ", "<rim:ExtrinsicObject home=\"urn:oid:2.999.9\" ", 1);
+    let top = tree(&[(&set_of(&patient, &[&good]), &[("A.TXT", b"good")])]);
+    fs::write(top.join("IHE_XDM/SUBSET01/METADATA.XML"), theirs).expect("room");
+    import(0, &own, &zipped(&top), &[]);
+    let server = own.clone().start().expect("it starts");
+    let packed = |server: &TestServer, more: &[&str]| {
+        let (package, _) = pack(server, &[&["--patient", &*patient, "--as-submitted"], more].concat());
+        homes(&package)
+    };
+    assert_eq!(packed(&server, &[]), ["", "", ""], "it has no meaning off line");
+    assert_eq!(packed(&server, &["--keep-home"]), ["urn:oid:2.999.7.1"; 3], "ours, as a query answers");
+    drop(server);
+
+    for (settings, option, kept) in
+        [("false", None, ""), ("false", Some("--keep-home"), "urn:oid:2.999.9"), ("true", None, "urn:oid:2.999.9")]
+    {
+        let prepared = prepared(Store::Sqlite).setting("xdm.keep_home", settings);
+        import(0, &prepared, &zipped(&top), option.as_slice());
+        let server = prepared.start().expect("it starts");
+        let entries = entries(&server, &patient);
+        assert_eq!(entries[0].get("home").unwrap_or_default(), kept, "{settings} {option:?}");
+        assert_eq!(submission_set(&server, &good).get("home").unwrap_or_default(), kept);
+        let repository = entries[0].value("repositoryUniqueId").expect("set by the repository");
+        assert_eq!(server.retrieve(&[(None, repository, &good.unique_id())]).documents()[0].2, b"good");
+        if settings == "true" {
+            assert_eq!(packed(&server, &[]), [kept, "", kept], "the setting holds for both ways");
+        }
+    }
 }
 
 fn r_32_36_a_wrong_hash_is_taken_with_the_right_to_it_only() {

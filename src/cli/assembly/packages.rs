@@ -14,7 +14,7 @@ use crate::{
         Auditor, Registry,
         xdm::{
             Importer,
-            export::Here,
+            export::{Here, Homes},
             jobs::{ExportSettings, PackageFiles, PackageSettings, Packages, Upkeep, Watch, WatchSettings},
         },
     },
@@ -52,6 +52,10 @@ pub(in crate::cli) fn of(
             contact: config.xdm.contact.clone(),
             content_type: CodeLists::built_in().first("content").context("the built-in code lists")?,
             numbers: config.xdm_path().join("numbers.jsonl"),
+            homes: match config.xdm.keep_home {
+                true => Homes::Kept(config.registry.home_community_id.clone()),
+                false => Homes::LeftOut,
+            },
         },
     };
     let clock = Arc::new(now_ms);

@@ -54,6 +54,9 @@ pub(in crate::cli) struct ImportArgs {
     /// Take this set in spite of wrong hashes or sizes, if the configuration allows it; may be given several times
     #[arg(long = "override", value_name = "SET")]
     overridden: Vec<usize>,
+    /// Keep homeCommunityId as it was sent, as xdm.keep_home does
+    #[arg(long)]
+    keep_home: bool,
     /// Do everything but keep nothing
     #[arg(long)]
     dry_run: bool,
@@ -70,7 +73,8 @@ fn of_set(text: &str) -> Result<(usize, PatientId), String> {
 }
 
 pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
-    let config = args.data.load()?;
+    let mut config = args.data.load()?;
+    config.xdm.keep_home |= args.keep_home;
     let runtime = tokio::runtime::Runtime::new()?;
     let report = runtime.block_on(import(args, &config))?;
     show::print(&report, args.json)?;

@@ -15,7 +15,7 @@ use crate::{
     model::xdm::{Direction, PackageId},
     service::{
         Auditor,
-        xdm::jobs::{PackageError, Packages, XdmPackage, shown},
+        xdm::jobs::{PackageError, PackageSummary, Packages, XdmPackage, shown},
     },
     store::Store,
 };
@@ -157,6 +157,9 @@ fn show(package: &XdmPackage, json: bool) {
     if let Some(file) = &package.file {
         let size = package.octets.map(|octets| HumanBytes(octets).to_string()).unwrap_or_default();
         println!("    xdm/{file}  {size}");
+    }
+    if PackageSummary::of(package.report.as_deref()).is_quarantined() {
+        println!("    quarantined: a document is not what its hash or size say");
     }
     if package.report.is_some() {
         println!("    the report names patients: --json shows it");

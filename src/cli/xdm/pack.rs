@@ -23,8 +23,8 @@ use crate::{
     },
     model::{IntendedRecipient, Oid, PatientId, Xcn, Xon, bsn::BSN_AUTHORITY, escape_component},
     service::xdm::export::{
-        self, Addressing, Detail, ExportError, ExportRequest, Exported, Files, Here, Origin, Peers, Record, Selection,
-        Sender, Sets, Target, Watcher, WithoutBsn,
+        self, Addressing, Detail, ExportError, ExportRequest, Exported, Files, Here, Homes, Origin, Peers, Record,
+        Selection, Sender, Sets, Target, Watcher, WithoutBsn,
     },
     wire::xdm::index_page::Language,
 };
@@ -74,6 +74,9 @@ pub(in crate::cli) struct PackArgs {
     /// Say only what must be said of each document, and mark it as limited metadata
     #[arg(long)]
     limited: bool,
+    /// Keep homeCommunityId, which has no meaning off line, as xdm.keep_home does
+    #[arg(long)]
+    keep_home: bool,
     /// Language of INDEX.HTM
     #[arg(long, value_enum, default_value = "nl")]
     language: PageLanguage,
@@ -190,9 +193,12 @@ pub(super) fn run(args: PackArgs) -> Result<(), Failure> {
     peer::block_on(pack(args, request))
 }
 
-async fn pack(args: PackArgs, request: ExportRequest) -> Result<(), Failure> {
+async fn pack(args: PackArgs, mut request: ExportRequest) -> Result<(), Failure> {
     let config = args.data.load()?;
     let is_here = args.origin.from.is_none() && args.selection.files.is_none();
+    if args.keep_home || config.xdm.keep_home {
+        request.homes = Homes::Kept(config.registry.home_community_id.clone().filter(|_| is_here));
+    }
     // Documents of others are told of too, where there is a trail to tell.
     let offline = match is_here || Offline::is_there(&config) {
         true => Some(Offline::open(&config).await?),
@@ -292,6 +298,7 @@ fn request(args: &PackArgs) -> Result<ExportRequest, Failure> {
         with_deprecated: args.deprecated,
         sets: if args.as_submitted { Sets::AsSubmitted } else { Sets::New },
         detail: if args.limited { Detail::Limited } else { Detail::Full },
+        homes: Homes::LeftOut,
         sender: Sender {
             institution: args.sender.institution.clone(),
             person: args.sender.author.clone(),

@@ -7,7 +7,8 @@ use indicatif::HumanBytes;
 use crate::{
     cli::Failure,
     model::xdm::{
-        DocumentReport, PackageFinding, PackageOutcome, PackageReport, PackageTally, SetReport, SetState, Weight,
+        DocumentReport, ImagingReport, PackageFinding, PackageOutcome, PackageReport, PackageTally, SetReport,
+        SetState, Weight,
     },
 };
 
@@ -79,7 +80,14 @@ impl<W: Write> Printer<W> {
                 let (outcome, findings) =
                     (serde_json::to_string(&report.outcome)?, serde_json::to_string(&report.findings)?);
                 let files = report.files;
-                writeln!(self.out, "\"outcome\": {outcome}, \"findings\": {findings}, \"files\": {files}}}")?;
+                write!(self.out, "\"outcome\": {outcome}, \"findings\": {findings}, \"files\": {files}")?;
+                if let Some(imaging) = &report.imaging {
+                    write!(self.out, ", \"imaging\": {}", serde_json::to_string(imaging)?)?;
+                }
+                if report.quarantined {
+                    write!(self.out, ", \"quarantined\": true")?;
+                }
+                writeln!(self.out, "}}")?;
             }
         }
         self.out.flush()?;
@@ -137,6 +145,17 @@ fn write_set(out: &mut impl Write, set: &SetReport) -> io::Result<()> {
 
 fn write_whole(out: &mut impl Write, report: &PackageReport) -> io::Result<()> {
     report.findings.iter().try_for_each(|finding| write_finding(out, finding))?;
+    if let Some(imaging) = &report.imaging {
+        let ImagingReport { listed, found, documents, left_alone, unresolved, differing } = imaging;
+        writeln!(
+            out,
+            "DICOMDIR: {listed} files, {found} in the package, of which {documents} documents and {left_alone} left alone; \
+             {unresolved} not to be found, {differing} other than listed"
+        )?;
+    }
+    if report.quarantined {
+        writeln!(out, "quarantined: a document is not what its hash or size say")?;
+    }
     let outcome = match report.outcome {
         PackageOutcome::All => "all sets",
         PackageOutcome::Some => "some sets",
@@ -154,8 +173,9 @@ fn write_document(out: &mut impl Write, document: &DocumentReport) -> io::Result
         Some(false) => "not what it should be",
         None => "not verified",
     };
+    let parts = document.parts.map(|parts| format!("  {parts} parts")).unwrap_or_default();
     let (file, title) = (plain(&document.file), plain(&document.title));
-    writeln!(out, "    {file}  {}  {size}  {verified}  {title}", plain(&document.mime_type))
+    writeln!(out, "    {file}  {}{parts}  {size}  {verified}  {title}", plain(&document.mime_type))
 }
 
 fn write_finding(out: &mut impl Write, finding: &PackageFinding) -> io::Result<()> {

@@ -19,6 +19,7 @@ use crate::{
     cli::{ConfigArgs, Failure, assembly::import_settings, progress::Progress},
     model::xdm::{DocumentReport, SetReport},
     service::xdm::{Follower, check},
+    wire::xdm::multipart::is_multipart,
 };
 
 /// What `xdm unpack` may be told.
@@ -137,6 +138,8 @@ fn extension(mime_type: &str) -> &'static str {
         "application/json" | "application/fhir+json" => "jsn",
         "text/rtf" | "application/rtf" => "rtf",
         "application/dicom" => "dcm",
+        // Begins with the header fields of an entity, as such a file does.
+        kind if is_multipart(kind) => "mht",
         _ => "bin",
     }
 }

@@ -119,14 +119,19 @@ pub(super) async fn commit(request: HttpRequest, payload: web::Payload, endpoint
     answered_with_body(&request, payload, &endpoint, &IMPORTS, ORDER_BYTES, async |entered, body| {
         let package = entered.package(&request, Direction::Import).await?;
         let order: ImportOrder = read_json(&request, body).await?;
-        let summary: PackageSummary =
-            package.report.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let summary = PackageSummary::of(package.report.as_deref());
         if let Err(error) = order.choice().and_then(|_| order.fits(&summary)) {
             let (status, code) = match error {
                 ImportOrderError::Patient(_) => (StatusCode::CONFLICT, "XdmIdentity"),
                 ImportOrderError::Field(..) | ImportOrderError::NoSet(_) => (StatusCode::BAD_REQUEST, "XdmOrder"),
             };
             return Err(refusal(status, code, error.to_string()));
+        }
+        if !order.overridden.is_empty() && !entered.packages.may_override(&entered.ctx.caller.node) {
+            let text = "a wrong hash or size is taken from nodes with the role admin only, where xdm.override is true";
+            let recorded = entered.packages.refused(&entered.ctx, "XdmOverride", text).await;
+            recorded.map_err(|error| entered.refused(error))?;
+            return Err(refusal(StatusCode::FORBIDDEN, "XdmOverride", text));
         }
         let committed = entered.packages.commit(&entered.ctx, &package, &order).await;
         committed.map_err(|error| entered.refused(error))?;

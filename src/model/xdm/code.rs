@@ -111,8 +111,22 @@ xdm_codes! {
     SymbolicId,
     /// An empty document (section 13).
     EmptyDocument,
-    /// A document of several parts, of which one was verified (R-32-52).
+    /// A document of several parts that cannot be put together, or taken apart (R-32-52).
     MultipartUnsupported,
+    /// A document of several parts, of which the start part was verified (R-32-52).
+    MultipartUnverified,
+    /// A DICOMDIR that cannot be read, or whose records do not hang together (R-32-46).
+    DicomdirMalformed,
+    /// A record of a DICOMDIR that leads out of the medium (R-32-46).
+    DicomdirEscape,
+    /// A record of a DICOMDIR whose file is not there (R-32-46).
+    DicomdirUnresolved,
+    /// A record of a DICOMDIR that tells of its file what that is not (R-32-46).
+    DicomdirDiffers,
+    /// A record of a DICOMDIR whose file has another name, or one that no DICOMDIR may have (R-32-09, R-32-46).
+    DicomdirName,
+    /// DICOM objects that the DICOMDIR lists and no DocumentEntry names (R-32-47).
+    ImagesLeftAlone,
     /// submissionTime is that of another set (R-32-06).
     SubmissionTimeRepeated,
     /// The document names another patient than its metadata (R-32-39).

@@ -1,6 +1,6 @@
 //! What became of the sets of a package, counted one by one.
 
-use super::{PackageFinding, PackageOutcome, SetReport, SetState, Weight};
+use super::{PackageFinding, PackageOutcome, SetReport, SetState, Weight, XdmCode};
 
 /// What became of the sets of a package, counted one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +12,7 @@ pub struct PackageTally {
     good: usize,
     held: usize,
     errors: usize,
+    wrong_octets: bool,
 }
 
 impl PackageTally {
@@ -29,6 +30,7 @@ impl PackageTally {
             SetState::Failed => {}
         }
         self.errors += errors(&set.findings);
+        self.wrong_octets |= set.findings.iter().any(tells_of_wrong_octets);
     }
 
     /// The outcome of a package in which this was found beside (R-32-35).
@@ -46,6 +48,11 @@ impl PackageTally {
         }
     }
 
+    /// Whether the set of some document fails for its hash or size (R-32-36).
+    pub fn has_wrong_octets(&self) -> bool {
+        self.wrong_octets
+    }
+
     /// Errors of all sets.
     pub fn errors(&self) -> usize {
         self.errors
@@ -59,4 +66,9 @@ impl PackageTally {
 
 fn errors(findings: &[PackageFinding]) -> usize {
     findings.iter().filter(|finding| finding.weight == Weight::Error).count()
+}
+
+fn tells_of_wrong_octets(finding: &PackageFinding) -> bool {
+    let codes = [XdmCode::HashMismatch, XdmCode::SizeMismatch].map(Into::into);
+    finding.weight == Weight::Error && codes.contains(&finding.code)
 }

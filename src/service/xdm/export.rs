@@ -6,6 +6,7 @@
 //!
 //! Source: ITI TF-2 §3.32 (R-32-48 to R-32-51, R-32-60 to R-32-62).
 
+mod divided;
 mod draft;
 mod error;
 mod gather;
@@ -25,7 +26,7 @@ pub use error::ExportError;
 pub use origin::{Files, Here, LocalDocument, Origin, Peers};
 pub use package::{Progress, Watcher};
 pub use record::Record;
-pub use request::{Addressing, Detail, ExportRequest, Selection, Sender, Sets, Target, WithoutBsn};
+pub use request::{Addressing, Detail, ExportRequest, Homes, Selection, Sender, Sets, Target, WithoutBsn};
 
 use crate::{model::RequestContext, service::audit::events::Verdict, wire::xdm::names};
 use draft::{Draft, Plan};
@@ -173,14 +174,21 @@ async fn copy(
     package: &mut Package,
     place: Place,
 ) -> Result<(), ExportError> {
-    let wanted: Vec<&draft::PlannedDocument> =
-        draft.documents.iter().filter(|it| it.is_dicom == (place == Place::UnderDicom)).collect();
+    let wanted: Vec<&draft::PlannedDocument> = draft.documents.iter().filter(|it| it.is_file_at(place)).collect();
     for batch in wanted.chunks(BATCH) {
         let batch_wanted: Vec<&draft::Wanted> = batch.iter().map(|document| &document.wanted).collect();
         let mut sources = origin.retrieve(ctx, &batch_wanted).await?.into_iter();
         for document in batch {
             let source = sources.next().ok_or_else(|| ExportError::Missing(document.unique_id.to_string()))?;
             package.document(document, source).await?;
+        }
+    }
+    for document in draft.documents.iter().filter(|it| !it.parts.is_empty() && place == Place::InSet) {
+        for directory in &document.directories {
+            package.directory(directory, &document.created).await?;
+        }
+        for part in &document.parts {
+            package.part(document, part).await?;
         }
     }
     Ok(())

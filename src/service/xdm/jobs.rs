@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     model::{
-        NodeKey, OrganisationKey, RequestContext,
+        Node, NodeKey, NodeRole, OrganisationKey, RequestContext,
         xdm::{Delivery, Direction, PackageId, PackageState},
     },
     service::{
@@ -187,6 +187,11 @@ impl Packages {
     /// Whether packages can be taken over here.
     pub fn imports(&self) -> bool {
         self.shared.importer.is_some()
+    }
+
+    /// Whether a node may have sets taken over in spite of wrong hashes or sizes (R-32-36).
+    pub fn may_override(&self, node: &Node) -> bool {
+        node.has_role(NodeRole::Admin) && self.shared.importer.as_ref().is_some_and(Importer::may_override)
     }
 
     /// What was told by configuration.

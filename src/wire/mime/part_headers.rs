@@ -7,6 +7,8 @@ use super::{ContentType, MimeError, MimeLimits, TransferEncoding};
 pub struct PartHeaders {
     /// Content-ID without angle brackets and blanks around it.
     pub content_id: Option<Box<str>>,
+    /// Content-Location as it stands there.
+    pub content_location: Option<Box<str>>,
     /// Content-Type, absent where it is missing or unreadable.
     pub content_type: Option<ContentType>,
     /// Content-Transfer-Encoding; data are handed out decoded.
@@ -16,7 +18,8 @@ pub struct PartHeaders {
 impl PartHeaders {
     /// Reads a header block, with or without the empty line at its end.
     pub(super) fn parse(block: &[u8], limits: &MimeLimits) -> Result<Self, MimeError> {
-        let (mut content_id, mut content_type, mut encoding) = (None, None, None);
+        let (mut content_id, mut content_location, mut content_type, mut encoding) =
+            (None, None::<Box<str>>, None, None);
         for (index, line) in unfolded(block)?.iter().enumerate() {
             if index >= limits.headers {
                 return Err(MimeError::TooManyHeaders);
@@ -28,6 +31,11 @@ impl PartHeaders {
             }
             let known = match name.to_ascii_lowercase().as_str() {
                 "content-id" => &mut content_id,
+                // Of no weight to a message: the first one counts.
+                "content-location" => {
+                    content_location.get_or_insert_with(|| value.trim().into());
+                    continue;
+                }
                 "content-type" => &mut content_type,
                 "content-transfer-encoding" => &mut encoding,
                 _ => continue,
@@ -41,6 +49,7 @@ impl PartHeaders {
         }
         Ok(Self {
             content_id: content_id.map(|id| strip_brackets(&id).into()),
+            content_location,
             content_type: content_type.and_then(|t| ContentType::parse(&t).ok()),
             transfer_encoding: TransferEncoding::from_name(encoding.as_deref().unwrap_or_default())
                 .ok_or(MimeError::TransferEncoding)?,
@@ -110,6 +119,14 @@ mod tests {
     fn a_part_may_have_no_headers() {
         let h = parse("\r\n").expect("legal");
         assert_eq!((h.content_id, h.content_type), (None, None));
+    }
+
+    #[test]
+    fn content_location_is_kept() {
+        let h = parse("Content-Location: IMG/A%20B.JPG\r\n\r\n").expect("legal");
+        assert_eq!(h.content_location.as_deref(), Some("IMG/A%20B.JPG"));
+        let twice = parse("Content-Location: a\r\nContent-Location: b\r\n").expect("legal");
+        assert_eq!(twice.content_location.as_deref(), Some("a"));
     }
 
     #[test]

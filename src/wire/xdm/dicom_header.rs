@@ -55,6 +55,8 @@ pub struct Header<'a> {
     pub transfer_syntax: &'a str,
     /// Media Storage SOP Class UID.
     pub sop_class: &'a str,
+    /// Media Storage SOP Instance UID.
+    pub sop_instance: &'a str,
     syntax: Syntax,
     data_set: &'a [u8],
     data_set_at: usize,
@@ -74,6 +76,8 @@ pub struct Element<'a> {
     pub tag: Tag,
     /// Its octets.
     pub value: &'a [u8],
+    /// Where these begin, counted from the first element of this level.
+    pub value_at: usize,
     /// Where the next element begins, counted from the first one of this level.
     pub end: usize,
 }
@@ -88,7 +92,7 @@ impl<'a> Header<'a> {
             return Err(HeaderError::NotDicom);
         }
         let explicit = Syntax { is_implicit: false, is_big: false };
-        let (mut transfer_syntax, mut sop_class) = ("", "");
+        let (mut transfer_syntax, mut sop_class, mut sop_instance) = ("", "", "");
         let mut walk = Walk { bytes: head, at: PREAMBLE + 4, syntax: explicit };
         loop {
             let start = walk.at;
@@ -99,6 +103,7 @@ impl<'a> Header<'a> {
             let element = walk.next().map_err(|_| HeaderError::Meta)?.ok_or(HeaderError::Meta)?;
             match element.tag {
                 0x0002_0002 => sop_class = text(element.value),
+                0x0002_0003 => sop_instance = text(element.value),
                 0x0002_0010 => transfer_syntax = text(element.value),
                 _ => {}
             }
@@ -109,12 +114,18 @@ impl<'a> Header<'a> {
             other => Syntax { is_implicit: other == IMPLICIT_LITTLE, is_big: other == EXPLICIT_BIG },
         };
         let data_set = head.get(walk.at..).unwrap_or_default();
-        Ok(Self { transfer_syntax, sop_class, syntax, data_set, data_set_at: walk.at })
+        Ok(Self { transfer_syntax, sop_class, sop_instance, syntax, data_set, data_set_at: walk.at })
     }
 
     /// Where the first element of the data set begins in the file.
     pub fn data_set_at(&self) -> usize {
         self.data_set_at
+    }
+
+    /// The number of an element of four octets (UL); 0 where it has another length.
+    pub fn number32(&self, element: &Element<'_>) -> u32 {
+        let octets = <[u8; 4]>::try_from(element.value).unwrap_or_default();
+        if self.syntax.is_big { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) }
     }
 
     /// Appends an element of text (LO) as this object writes its elements.
@@ -150,6 +161,14 @@ impl<'a> Header<'a> {
     pub fn first_item(&self, value: &'a [u8]) -> Elements<'a> {
         let walk = Walk { bytes: value, at: 0, syntax: self.syntax };
         Elements { walk: walk.into_item() }
+    }
+
+    /// The items of a sequence's value, each with the place where it begins in that value.
+    ///
+    /// # Errors
+    /// [`HeaderError::Broken`], after which there are no more.
+    pub fn items(&self, value: &'a [u8]) -> Items<'a> {
+        Items { walk: Some(Walk { bytes: value, at: 0, syntax: self.syntax }) }
     }
 }
 
@@ -190,6 +209,32 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// Items of a sequence.
+#[derive(Debug)]
+pub struct Items<'a> {
+    walk: Option<Walk<'a>>,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Result<(usize, Elements<'a>), HeaderError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let walk = self.walk.as_mut()?;
+        let at = walk.at;
+        match walk.next_item() {
+            Ok(Some(item)) => Some(Ok((at, Elements { walk: Some(item) }))),
+            Ok(None) => {
+                self.walk = None;
+                None
+            }
+            Err(error) => {
+                self.walk = None;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Walk<'a> {
     bytes: &'a [u8],
@@ -214,7 +259,7 @@ impl<'a> Walk<'a> {
         }
         let start = self.start(self.at, self.syntax).ok_or(HeaderError::Broken)?;
         if start.tag >= PIXELS {
-            return Ok(Some(Element { tag: start.tag, value: &[], end: self.at }));
+            return Ok(Some(Element { tag: start.tag, value: &[], value_at: self.at, end: self.at }));
         }
         let (end, next) = if start.length == UNDEFINED {
             let inner = Syntax { is_implicit: self.syntax.is_implicit || start.vr == Some(*b"UN"), ..self.syntax };
@@ -227,7 +272,7 @@ impl<'a> Walk<'a> {
         };
         let value = self.bytes.get(start.value..end).ok_or(HeaderError::Broken)?;
         self.at = next;
-        Ok(Some(Element { tag: start.tag, value, end: next }))
+        Ok(Some(Element { tag: start.tag, value, value_at: start.value, end: next }))
     }
 
     /// A walk over the first item here.
@@ -240,6 +285,31 @@ impl<'a> Walk<'a> {
             length => rest.get(..length as usize)?,
         };
         Some(Self { bytes, at: 0, syntax: self.syntax })
+    }
+
+    /// A walk over the item here, after which this one stands at the next; none where there are no more.
+    fn next_item(&mut self) -> Result<Option<Self>, HeaderError> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        let start = self.start(self.at, self.syntax).ok_or(HeaderError::Broken)?;
+        if start.tag != ITEM {
+            return Err(HeaderError::Broken);
+        }
+        let (end, next) = match start.length {
+            UNDEFINED => {
+                let next = self.skip_undefined(start.value, self.syntax).ok_or(HeaderError::Broken)?;
+                // Without the delimiter.
+                (next - 8, next)
+            }
+            length => {
+                let end = start.value.checked_add(length as usize).ok_or(HeaderError::Broken)?;
+                (end, end)
+            }
+        };
+        let bytes = self.bytes.get(start.value..end).ok_or(HeaderError::Broken)?;
+        self.at = next;
+        Ok(Some(Self { bytes, at: 0, syntax: self.syntax }))
     }
 
     /// Where a sequence of undefined length is over, its delimiter included; `at` is where its first item begins.
@@ -292,96 +362,4 @@ fn number16(bytes: &[u8], is_big: bool) -> u16 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// A DICOM file: meta, and these explicit little endian elements.
-    pub(in crate::wire::xdm) fn file(sop_class: &str, elements: &[(Tag, &[u8; 2], &[u8])]) -> Vec<u8> {
-        let mut out = vec![0; PREAMBLE];
-        out.extend_from_slice(b"DICM");
-        push(&mut out, 0x0002_0002, b"UI", sop_class.as_bytes());
-        push(&mut out, 0x0002_0010, b"UI", b"1.2.840.10008.1.2.1");
-        for (tag, vr, value) in elements {
-            push(&mut out, *tag, vr, value);
-        }
-        out
-    }
-
-    fn push(out: &mut Vec<u8>, tag: Tag, vr: &[u8; 2], value: &[u8]) {
-        out.extend_from_slice(&((tag >> 16) as u16).to_le_bytes());
-        out.extend_from_slice(&(tag as u16).to_le_bytes());
-        out.extend_from_slice(vr);
-        let length = value.len() + value.len() % 2;
-        if LONG.contains(&vr) {
-            out.extend_from_slice(&[0, 0]);
-            out.extend_from_slice(&(length as u32).to_le_bytes());
-        } else {
-            out.extend_from_slice(&(length as u16).to_le_bytes());
-        }
-        out.extend_from_slice(value);
-        out.extend(std::iter::repeat_n(b' ', length - value.len()));
-    }
-
-    /// Sequences within sequences, all of undefined length.
-    fn nested(depth: usize) -> Vec<u8> {
-        let mut out = Vec::new();
-        for _ in 0..depth {
-            out.extend_from_slice(b"\x08\x00\x15\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff");
-        }
-        for _ in 0..depth {
-            out.extend_from_slice(b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0");
-        }
-        out
-    }
-
-    fn found(file: &[u8]) -> Vec<(Tag, String)> {
-        let header = Header::read(file).unwrap();
-        header.elements().map(|it| it.map(|it| (it.tag, text(it.value).to_owned())).unwrap()).collect()
-    }
-
-    #[test]
-    fn a_deep_nest_costs_no_stack() {
-        let mut bytes = file("1.2", &[(0x0008_0018, b"UI", b"1.2.3")]);
-        bytes.extend(nested(40_000));
-        push(&mut bytes, 0x0010_0020, b"LO", b"P1");
-        let found = found(&bytes);
-        assert_eq!(found.first(), Some(&(0x0008_0018, "1.2.3".to_owned())));
-        assert_eq!(found.last(), Some(&(0x0010_0020, "P1".to_owned())));
-    }
-
-    #[test]
-    fn the_walk_ends_before_the_pixels() {
-        let pixels: &[u8] = &[7; 100];
-        let bytes = file("1.2", &[(0x0010_0020, b"LO", b"P1"), (0x7FE0_0010, b"OW", pixels)]);
-        assert_eq!(found(&bytes), [(0x0010_0020, "P1".to_owned())]);
-        assert_eq!(
-            found(&bytes[..bytes.len() - 90]),
-            [(0x0010_0020, "P1".to_owned())],
-            "a part of the pixels is enough"
-        );
-    }
-
-    #[test]
-    fn what_is_cut_off_is_told_wherever_it_is_cut() {
-        let bytes = file("1.2", &[(0x0008_1115, b"SQ", &nested(3)), (0x0010_0020, b"LO", b"P1")]);
-        let start = bytes.len() - 10 - 12 - nested(3).len();
-        for end in 0..bytes.len() {
-            let cut = bytes.get(..end).unwrap();
-            let Ok(header) = Header::read(cut) else { continue };
-            let read: Result<Vec<_>, _> = header.elements().collect();
-            let whole = [start, bytes.len() - 10].contains(&end);
-            assert_eq!(read.is_ok(), whole, "{end} of {}", bytes.len());
-        }
-        assert_eq!(Header::read(b"no").unwrap_err(), HeaderError::NotDicom);
-    }
-
-    #[test]
-    fn an_item_is_read_alone() {
-        let item = b"\xfe\xff\x00\xe0\x0c\0\0\0\x08\x00\x00\x01SH\x04\x0018-4\xfe\xff\x00\xe0\0\0\0\0";
-        let bytes = file("1.2", &[(0x0040_A043, b"SQ", item)]);
-        let header = Header::read(&bytes).unwrap();
-        let sequence = header.elements().next().unwrap().unwrap();
-        let inner: Vec<_> = header.first_item(sequence.value).map(|it| text(it.unwrap().value).to_owned()).collect();
-        assert_eq!(inner, ["18-4"]);
-    }
-}
+pub(super) mod tests;

@@ -217,23 +217,15 @@ fn file_meta(instance: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::dicom_header::tests::file, *};
+    use super::{
+        super::{dicom_header::tests::file, samples::dicom_object},
+        *,
+    };
 
     const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 
     fn object(patient: &str, study: &str, series: &str, instance: &str) -> Vec<u8> {
-        let elements: [(Tag, &[u8; 2], &[u8]); 9] = [
-            (SOP_CLASS_UID, b"UI", CT.as_bytes()),
-            (SOP_INSTANCE_UID, b"UI", instance.as_bytes()),
-            (0x0008_0020, b"DA", b"20260105"),
-            (0x0008_0030, b"TM", b"101500"),
-            (0x0008_0060, b"CS", b"CT"),
-            (keys::PATIENT_ID, b"LO", patient.as_bytes()),
-            (keys::STUDY_UID, b"UI", study.as_bytes()),
-            (keys::SERIES_UID, b"UI", series.as_bytes()),
-            (0x0020_0013, b"IS", b"7"),
-        ];
-        file(CT, &elements)
+        dicom_object(instance, patient, study, series)
     }
 
     fn number(bytes: &[u8], at: usize) -> usize {

@@ -10,7 +10,7 @@ use std::{fs::File, io, path::Path, sync::Arc};
 pub(super) use content::Section;
 pub use content::{Content, ContentError};
 pub use layout::{Layout, SetPlace};
-pub(super) use name::{ReadName, read_name};
+pub(super) use name::{ReadName, cp437_text, read_name};
 pub use table::{EntryId, Flaw, Found, Table};
 pub(super) use table::{NewEntry, Place, TableBuilder};
 

@@ -54,6 +54,11 @@ pub fn extension(media_type: &str) -> &'static str {
     EXTENSIONS.iter().find(|(known, _)| *known == bare).map_or("BIN", |(_, extension)| extension)
 }
 
+/// The media type that an extension stands for, in any case; none for `BIN` and those that are not known.
+pub fn media_type_of(extension: &str) -> Option<&'static str> {
+    EXTENSIONS.iter().find(|(_, known)| known.eq_ignore_ascii_case(extension)).map(|(kind, _)| *kind)
+}
+
 /// The directory of a submission set, counted from 1; none beyond [`MOST`] (R-32-07).
 pub fn set_directory(number: u32) -> Option<String> {
     match number {
@@ -66,6 +71,16 @@ pub fn set_directory(number: u32) -> Option<String> {
 /// The file of a document within its set, counted from 1; none beyond [`MOST`] (R-32-07).
 pub fn document(number: u32, media_type: &str) -> Option<String> {
     (1..=MOST).contains(&number).then(|| format!("DOC{number:05}.{}", extension(media_type)))
+}
+
+/// The directory of a document of several parts within its set, counted from 1; none beyond [`MOST`] (R-32-07, R-32-52).
+pub fn document_directory(number: u32) -> Option<String> {
+    (1..=MOST).contains(&number).then(|| format!("DOC{number:05}"))
+}
+
+/// Whether a name without its extension is one that this program gives documents: it says nothing of its own.
+pub fn is_counted(stem: &str) -> bool {
+    stem.strip_prefix("DOC").is_some_and(|rest| rest.len() == 5 && rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The path of a DICOM object that the DICOMDIR names: set and document counted from 1, no extension (R-32-09).

@@ -1,4 +1,4 @@
-//! Archives made in code, in order or broken at will.
+//! Archives and DICOM objects made in code, in order or broken at will.
 
 use std::{
     fs::File,
@@ -154,4 +154,21 @@ pub(crate) fn file_of(octets: &[u8]) -> File {
     file.write_all(octets).expect("room");
     file.rewind().expect("a file");
     file
+}
+
+/// A CT slice without pixels, explicit little endian.
+pub(crate) fn dicom_object(instance: &str, patient: &str, study: &str, series: &str) -> Vec<u8> {
+    let class = "1.2.840.10008.5.1.4.1.1.2";
+    let elements: [(u32, &[u8; 2], &[u8]); 9] = [
+        (0x0008_0016, b"UI", class.as_bytes()),
+        (0x0008_0018, b"UI", instance.as_bytes()),
+        (0x0008_0020, b"DA", b"20260105"),
+        (0x0008_0030, b"TM", b"101500"),
+        (0x0008_0060, b"CS", b"CT"),
+        (0x0010_0020, b"LO", patient.as_bytes()),
+        (0x0020_000D, b"UI", study.as_bytes()),
+        (0x0020_000E, b"UI", series.as_bytes()),
+        (0x0020_0013, b"IS", b"7"),
+    ];
+    super::dicom_header::tests::file(class, &elements)
 }

@@ -29,7 +29,11 @@ pub fn trials() -> Vec<Trial> {
         r_32_41_a_refused_package_is_in_the_trail_once,
     ]
     .collect();
-    all.extend(plain![r_32_38_nobody_is_guessed_and_that_is_409, r_32_61_beyond_the_limits_is_413]);
+    all.extend(plain![
+        r_32_36_a_wrong_hash_is_taken_where_the_house_allows_it,
+        r_32_38_nobody_is_guessed_and_that_is_409,
+        r_32_61_beyond_the_limits_is_413
+    ]);
     all
 }
 
@@ -165,6 +169,40 @@ fn r_32_33_sets_are_chosen(server: &TestServer) {
     assert_eq!((entries(server, &one).len(), entries(server, &two).len()), (0, 1));
     committed(server, &done, &json!({ "sets": [1] }));
     assert_eq!(entries(server, &one).len(), 1);
+}
+
+fn r_32_36_a_wrong_hash_is_taken_where_the_house_allows_it() {
+    let patient = sample::patient();
+    let documents = [document(&patient, "A.TXT", b"good"), document(&patient, "A.TXT", b"stated")];
+    let sets = [set_of(&patient, &[&documents[0]]), set_of(&patient, &[&documents[1]])];
+    let zip = package(&[(&sets[0], &[("A.TXT", b"good")]), (&sets[1], &[("A.TXT", b"differ")])]);
+    let strict = TestServer::prepare(Store::Sqlite).and_then(|prepared| prepared.start()).expect("a server");
+    let inspected = told(200, &brought(&strict, &zip));
+    assert_eq!(inspected["report"]["quarantined"], true, "{inspected}");
+    let data = strict.prepared.data.display().to_string();
+    let show = ["xdm", "jobs", "show", inspected["id"].as_str().expect("an id"), "--data", &data];
+    let shown = strict.prepared.command(&show).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("quarantined: "), "the operator sees it too");
+    let at = format!("{}/commit", location(&inspected));
+    let refused = told(403, &post(&strict, &at, &json!({ "override": [2] })));
+    assert_eq!(refused["code"], "XdmOverride");
+    let told_of = |event: &&Value| event.to_string().contains("XdmOverride");
+    assert_eq!(trail::events(&strict, &[]).iter().filter(told_of).count(), 1, "the refusal is in the trail");
+
+    let prepared = TestServer::prepare(Store::Sqlite).expect("a place").setting("xdm.override", "true");
+    let server = prepared.start().expect("a server");
+    let inspected = told(200, &brought(&server, &zip));
+    let at = format!("{}/commit", location(&inspected));
+    assert_eq!(told(400, &post(&server, &at, &json!({ "override": [3] })))["code"], "XdmOrder");
+    let some = committed(&server, &inspected, &json!({ "override": [1] }));
+    assert_eq!(some["report"]["sets"][1]["state"], "failed", "another set was named: {some}");
+    assert_eq!(entries(&server, &patient).len(), 1, "R-32-35: the others go ahead");
+    let done = committed(&server, &inspected, &json!({ "override": [2] }));
+    assert_eq!((&done["report"]["outcome"], &done["report"]["sets"][1]["state"]), (&"all".into(), &"imported".into()));
+    assert_eq!(done["report"]["quarantined"], Value::Null);
+    assert_eq!(entries(&server, &patient).len(), 2);
+    let overridden = |event: &&Value| event.to_string().contains("in spite of a wrong hash");
+    assert_eq!(trail::events(&server, &[]).iter().filter(overridden).count(), 1);
 }
 
 fn r_32_38_nobody_is_guessed_and_that_is_409() {

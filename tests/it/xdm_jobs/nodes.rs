@@ -18,7 +18,8 @@ pub fn trials() -> Vec<Trial> {
         s_tls_17_a_node_has_the_role_and_sees_the_packages_of_its_organisation,
         s_xua_03_who_must_bring_an_assertion_uses_soap,
         s_tls_17_who_takes_a_package_over_is_who_said_so,
-        s_tls_17_a_job_asks_again_whether_its_node_may
+        s_tls_17_a_job_asks_again_whether_its_node_may,
+        r_32_36_a_node_without_the_role_admin_overrides_nothing
     ]
     .into()
 }
@@ -79,6 +80,22 @@ fn s_xua_03_who_must_bring_an_assertion_uses_soap() {
 fn of_one(patient: &str) -> Vec<u8> {
     let document = document(patient, "A.TXT", b"brought");
     fs::read(zipped(&tree(&[(&set_of(patient, &[&document]), &[("A.TXT", b"brought")])]))).expect("made")
+}
+
+fn r_32_36_a_node_without_the_role_admin_overrides_nothing() {
+    let region = Region::new(&[("xdm.override", "true")]);
+    let source = region.node("brings", &["--role", "source"]);
+    let admin = region.node("decides", &["--role", "source", "--role", "admin"]);
+    let patient = sample::patient();
+    let bad = document(&patient, "A.TXT", b"stated");
+    let zip = fs::read(zipped(&tree(&[(&set_of(&patient, &[&bad]), &[("A.TXT", b"differ")])]))).expect("made");
+    let headers = [("Content-Type", "application/zip")];
+    let response = call_over(&mut region.connect(&source), "POST", "/xdm/import/inspect", &headers, &zip);
+    let at = format!("/xdm/import/{}", told(422, &response)["id"].as_str().expect("an id"));
+    let commit = |client: &Client| call(&region, client, "POST", &format!("{at}/commit"), &json!({ "override": [1] }));
+    assert_eq!(told(403, &commit(&source))["code"], "XdmOverride");
+    told(202, &commit(&admin));
+    assert_eq!(settled(&region, &admin, &at)["state"], "done");
 }
 
 fn s_tls_17_who_takes_a_package_over_is_who_said_so() {

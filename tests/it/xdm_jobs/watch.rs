@@ -76,7 +76,7 @@ fn sorted(store: Store) {
         (&done["state"], &done["delivery"], &done["report"]["sets"][0]["state"]),
         (&"done".into(), &"folder".into(), &"imported".into())
     );
-    assert_eq!(report(&folder.join("failed/RED.json"))["state"], "failed");
+    assert_eq!(report(&folder.join("quarantine/RED.json"))["state"], "failed", "R-32-36: kept apart");
     assert_eq!(report(&folder.join("failed/none.json"))["problem"]["code"], "XdmNotAZip");
     until(|| !folder.join("none.zip").exists() && !folder.join("RED.ZIP").exists());
     assert!(folder.join("done/green.zip").exists() && folder.join("note.txt").exists());

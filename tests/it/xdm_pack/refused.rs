@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 
 use super::{
     KINDS, fresh_server,
-    package::{Opened, here, pack, pack_in},
+    package::{Opened, here, pack},
     provide,
     sources::knoop,
 };
@@ -17,7 +17,6 @@ pub fn trials() -> Vec<Trial> {
         r_32_03_nothing_starts_by_itself,
         r_32_05_a_simple_document_is_one_file,
         r_32_08_a_tree_holds_no_document_of_4_gib,
-        r_32_52_a_document_of_several_parts_is_refused,
     ]
     .into()
 }
@@ -75,16 +74,4 @@ fn r_32_08_a_tree_holds_no_document_of_4_gib() {
     assert_eq!(refused.status.code(), Some(2), "{told}");
     assert!(told.contains("XdmDocumentTooLargeForMedium"), "{told}");
     assert!(!folder.join("STICK").exists(), "nothing was begun");
-}
-
-fn r_32_52_a_document_of_several_parts_is_refused() {
-    let server = fresh_server();
-    let patient = sample::patient();
-    provide(&server, &patient, &[("multipart/related", b"--x\r\n\r\n--x--")]);
-    let folder = here();
-    let refused = pack_in(&server, &folder, &["--patient", &patient]);
-    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(2), "{told}");
-    assert!(told.contains("XdmMultipartUnsupported"), "{told}");
-    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "nothing is left");
 }

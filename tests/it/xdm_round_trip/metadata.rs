@@ -48,7 +48,15 @@ pub fn documents(package: &Opened) -> BTreeMap<String, Vec<u8>> {
             Some(from_root) => from_root.to_owned(),
             None => format!("{folder}{uri}"),
         };
-        documents.insert(identity(object), package.file(&path));
+        let mut octets = package.file(&path);
+        // Of a document of several parts all of them, in the order of their names.
+        if let Some((directory, _)) = uri.split_once('/').filter(|(step, _)| *step != "..") {
+            let below = format!("{folder}{directory}/");
+            for name in package.names().iter().filter(|name| name.starts_with(&below) && **name != path) {
+                octets.extend(name[below.len()..].bytes().chain(package.file(name)));
+            }
+        }
+        documents.insert(identity(object), octets);
     });
     documents
 }

@@ -55,8 +55,16 @@ pub struct Selection {
 }
 
 const SUBMISSIONS: usize = 24;
-const KINDS: [&str; 6] =
-    ["text/plain", "text/xml", "application/pdf", "image/jpeg", "application/fhir+json", "application/x-unknown"];
+const SEVERAL: &str = "multipart/related";
+const KINDS: [&str; 7] = [
+    SEVERAL,
+    "text/plain",
+    "text/xml",
+    "application/pdf",
+    "image/jpeg",
+    "application/fhir+json",
+    "application/x-unknown",
+];
 const WORDS: [&str; 6] = ["ontslagbrief", "a <b> & \"c\"", "Überweisung é", "]]>", "  two  blanks ", "日本"];
 
 impl Source {
@@ -94,7 +102,7 @@ impl Source {
             let old = known.swap_remove(dice.below(known.len()));
             submission = submission.relate(names::RPLC, &documents[0].id(), &old);
         }
-        let octets: Vec<Vec<u8>> = documents.iter().map(|_| octets(dice)).collect();
+        let octets: Vec<Vec<u8>> = documents.iter().map(|document| content(dice, &document.get("mimeType"))).collect();
         let ids: Vec<String> = documents.iter().map(Object::id).collect();
         let given: Vec<(&str, &[u8])> = ids.iter().map(String::as_str).zip(octets.iter().map(Vec::as_slice)).collect();
         server.provide(&submission, &given).expect_success();
@@ -194,6 +202,24 @@ fn document(dice: &mut Dice, patient: &str) -> Object {
         document = document.without_slot("serviceStopTime").slot("creationTime", &["2024"]);
     }
     document
+}
+
+/// The octets of a document of this kind.
+fn content(dice: &mut Dice, kind: &str) -> Vec<u8> {
+    if kind != SEVERAL {
+        return octets(dice);
+    }
+    let mut body = Vec::new();
+    for number in 0..=dice.below(4) {
+        let name = if number > 0 && dice.one_in(2) { format!("SUB/P{number}.JPG") } else { format!("P{number}.XML") };
+        let location = if dice.one_in(3) { String::new() } else { format!("Content-Location: {name}\r\n") };
+        let kind = if name.ends_with("JPG") { "image/jpeg" } else { "text/xml" };
+        body.extend(format!("--a line of its own\r\nContent-Type: {kind}\r\n{location}\r\n").bytes());
+        body.extend(octets(dice));
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--a line of its own--\r\n");
+    body
 }
 
 fn octets(dice: &mut Dice) -> Vec<u8> {

@@ -1,6 +1,8 @@
 //! Submission sets while they are planned. Metadata and lists lie in temporary files; of each document only what its copying
 //! needs stays in memory.
 
+mod placed;
+
 use std::{
     io::{self, Seek, Write},
     sync::Arc,
@@ -9,7 +11,7 @@ use std::{
 use tempfile::SpooledTempFile;
 
 use super::{
-    Detail, ExportError, ExportedSet,
+    ExportError, ExportRequest, ExportedSet, Place,
     metadata::{entry_on_medium, member, of_scheme, slot},
     record::Identity,
     without_bsn::{Rewritten, Scanner},
@@ -23,11 +25,14 @@ use crate::{
     wire::xdm::{
         index_page::{self, IndexPage, Row, SetHead},
         metadata_write::MetadataWriter,
+        multipart::MULTIPART_RELATED,
         names::{self, bare_media_type},
         tree_write::MOST_BYTES,
         zip_write::Packing,
     },
 };
+
+pub(super) use placed::{NewDocument, PlannedPart};
 
 /// Octets of a list or of metadata that stay in memory.
 const IN_MEMORY: usize = 256 * 1024;
@@ -77,6 +82,29 @@ pub(super) struct PlannedDocument {
     pub(super) is_dicom: bool,
     /// It gets another patient number on its way.
     pub(super) rewritten: Option<Rewritten>,
+    /// Its parts, where it has several.
+    pub(super) parts: Vec<PlannedPart>,
+    /// The directories of these, each after the one above it.
+    pub(super) directories: Vec<String>,
+}
+
+impl PlannedDocument {
+    /// Whether it is one file, and lies there.
+    pub(super) fn is_file_at(&self, place: Place) -> bool {
+        self.parts.is_empty() && self.is_dicom == (place == Place::UnderDicom)
+    }
+
+    /// Octets of all that it is made of.
+    pub(super) fn whole_bytes(&self) -> u64 {
+        match self.parts.is_empty() {
+            true => self.size_bytes,
+            false => self.parts.iter().map(|part| part.size_bytes).sum(),
+        }
+    }
+
+    fn largest_bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.size_bytes).chain([self.size_bytes]).max().unwrap_or_default()
+    }
 }
 
 /// A document as the origin knows it.
@@ -119,7 +147,7 @@ impl Plan {
     }
 
     pub(super) fn document_bytes(&self) -> u64 {
-        self.drafts.iter().flat_map(|draft| &draft.documents).map(|document| document.size_bytes).sum()
+        self.drafts.iter().flat_map(|draft| &draft.documents).map(PlannedDocument::whole_bytes).sum()
     }
 
     pub(super) fn has_dicom(&self) -> bool {
@@ -129,7 +157,7 @@ impl Plan {
     /// Refuses what ISO 9660 level 1 and FAT32 cannot hold.
     pub(super) fn refuse_large(&self) -> Result<(), ExportError> {
         let mut documents = self.drafts.iter().flat_map(|draft| &draft.documents);
-        match documents.find(|document| document.size_bytes >= MOST_BYTES) {
+        match documents.find(|document| document.largest_bytes() >= MOST_BYTES) {
             Some(document) => Err(ExportError::TooLarge(document.unique_id.to_string())),
             None => Ok(()),
         }
@@ -174,60 +202,49 @@ impl Draft {
         Ok(path.rsplit_once('/').map(|(directory, _)| directory.to_owned()).unwrap_or(path))
     }
 
-    /// Adds a document.
+    /// Adds a document; how many of its parts have a name of ours.
     pub(super) fn add(
         &mut self,
         ctx: &mut RequestContext,
         mut entry: RegistryObject,
-        wanted: Wanted,
-        rewritten: Option<Rewritten>,
-        detail: Detail,
+        content: NewDocument,
+        request: &ExportRequest,
         page: &IndexPage,
-    ) -> Result<(), ExportError> {
+    ) -> Result<usize, ExportError> {
         let number = u32::try_from(self.documents.len() + 1).map_err(|_| ExportError::TooMany)?;
-        let mime_type = media_type(&entry).to_owned();
         let unique_id: Box<str> = entry.external_identifier(v::DE_UNIQUE_ID).unwrap_or_default().into();
-        let bare = bare_media_type(&mime_type);
-        if bare == "multipart/related" {
-            return Err(ExportError::Multipart(unique_id.to_string()));
-        }
-        let is_dicom = bare == names::DICOM_MEDIA_TYPE;
-        let (path, uri) = if is_dicom {
-            let path = names::dicom_object(self.number, number).ok_or(ExportError::TooMany)?;
-            let uri = format!("../../{path}");
-            (path, uri)
-        } else {
-            let name = names::document(number, &mime_type).ok_or(ExportError::TooMany)?;
-            (format!("{}/{}/{name}", names::IHE_XDM, self.directory), name)
+        let NewDocument { wanted, rewritten, divided } = content;
+        let placed = match divided {
+            Some(divided) => self.place_parts(number, divided)?,
+            None => self.place_file(number, &entry, &unique_id, rewritten.as_ref())?,
         };
-        let unsaid = |what: &str| ExportError::Object(format!("document {unique_id} has no {what}"));
-        let (size_bytes, sha1): (u64, Sha1Hash) = match &rewritten {
-            Some(rewritten) => (rewritten.size_bytes, rewritten.sha1),
-            None => (
-                slot(&entry, v::SLOT_SIZE).parse().map_err(|_| unsaid("size"))?,
-                slot(&entry, v::SLOT_HASH).parse().map_err(|_| unsaid("hash"))?,
-            ),
-        };
+        let is_dicom = placed.parts.is_empty() && bare_media_type(&placed.media_type) == names::DICOM_MEDIA_TYPE;
         let document = PlannedDocument {
             entry_uuid: entry.id.clone().unwrap_or_default(),
             wanted,
-            size_bytes,
-            sha1,
-            path: path.as_str().into(),
-            packing: Packing::of(&mime_type),
+            size_bytes: placed.size_bytes,
+            sha1: placed.sha1,
+            path: placed.path.as_str().into(),
+            packing: Packing::of(&placed.media_type),
             created: slot(&entry, v::SLOT_CREATION_TIME).into(),
             is_dicom,
             rewritten,
+            parts: placed.parts,
+            directories: placed.directories,
             unique_id,
         };
         if self.documents.is_empty() {
             self.demographics = demographics(&entry);
         }
-        entry_on_medium(ctx, &mut entry, &uri, size_bytes, sha1, detail);
-        page.row(&mut self.rows, &row(&entry, path, size_bytes, mime_type))?;
+        if !document.parts.is_empty() {
+            // A boundary has no meaning for files.
+            entry.kind = RimKind::ExtrinsicObject { mime_type: Some(MULTIPART_RELATED.into()) };
+        }
+        entry_on_medium(ctx, &mut entry, &placed.uri, placed.size_bytes, placed.sha1, request);
+        page.row(&mut self.rows, &row(&entry, placed.path, document.whole_bytes(), placed.media_type))?;
         self.object(&entry)?;
         self.documents.push(document);
-        Ok(())
+        Ok(placed.renamed)
     }
 
     /// Writes an object that is no document.

@@ -6,7 +6,7 @@ use crate::{
     client::ClientError,
     model::{Finding, XdsErrorCode},
     store::{StoreError, documents::DocumentError},
-    wire::xdm::{dicom_header::HeaderError, tree_write::TreeError, zip_write::ZipError},
+    wire::xdm::{dicom_header::HeaderError, multipart::MultipartError, tree_write::TreeError, zip_write::ZipError},
 };
 
 /// Why there is no package. `Display` names documents by uniqueId and no patient.
@@ -41,9 +41,9 @@ pub enum ExportError {
     /// A document beyond what the medium can hold.
     #[error("XdmDocumentTooLargeForMedium: document {0} has 4 GiB or more, which a directory tree cannot hold")]
     TooLarge(String),
-    /// A document of several parts (R-32-52).
-    #[error("XdmMultipartUnsupported: document {0} is multipart/related")]
-    Multipart(String),
+    /// A document of several parts that cannot be taken apart (R-32-52).
+    #[error("XdmMultipartUnsupported: document {0} is multipart/related and cannot be taken apart: {1}")]
+    Multipart(String, MultipartError),
     /// No number that could stand for a BSN.
     #[error("XdmNoOwnNumber: document {0} names no number of the patient but the BSN; give one")]
     NoOwnNumber(String),
@@ -127,7 +127,7 @@ impl ExportError {
                 | Self::Occupied(_)
                 | Self::Tree(TreeError::Occupied(_))
                 | Self::TooLarge(_)
-                | Self::Multipart(_)
+                | Self::Multipart(..)
         )
     }
 
@@ -144,7 +144,7 @@ impl ExportError {
             | Self::Missing(_)
             | Self::SourceCorrupt(_)
             | Self::TooLarge(_)
-            | Self::Multipart(_)
+            | Self::Multipart(..)
             | Self::NoOwnNumber(_)
             | Self::NumberOfTwo(_)
             | Self::TableOpen(_)
@@ -167,7 +167,7 @@ impl ExportError {
             Self::Missing(_) | Self::NotFound(_) => "XDSDocumentUniqueIdError",
             Self::SourceCorrupt(_) => "XdmSourceCorrupt",
             Self::TooLarge(_) => "XdmDocumentTooLargeForMedium",
-            Self::Multipart(_) => "XdmMultipartUnsupported",
+            Self::Multipart(..) => "XdmMultipartUnsupported",
             Self::NoOwnNumber(_) => "XdmNoOwnNumber",
             Self::NumberOfTwo(_) => "XdmNumberOfTwo",
             Self::TableOpen(_) => "XdmNumberTable",

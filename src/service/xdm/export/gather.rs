@@ -13,7 +13,8 @@ use objects::{What, is_text, original_sets, patient_of, uuid_of, what_is};
 
 use super::{
     ExportError, ExportRequest, Origin, Selection, Sets,
-    draft::{Draft, Plan, Wanted, media_type},
+    divided::PartsFile,
+    draft::{Draft, NewDocument, Plan, Wanted, media_type},
     generations::Generations,
     submission_set::{distinct_times, new_set},
     without_bsn::Pseudonyms,
@@ -23,6 +24,7 @@ use crate::{
     model::{AvailabilityStatus, EntryUuid, RequestContext, rim::RegistryObject, vocabulary as v},
     wire::xdm::{
         index_page::IndexPage,
+        multipart::is_multipart,
         names::{DICOM_MEDIA_TYPE, bare_media_type},
     },
 };
@@ -47,6 +49,7 @@ pub(super) async fn plan(
         generations: Generations::default(),
         given: HashSet::new(),
         pseudonyms: request.without_bsn.as_ref().map(Pseudonyms::new),
+        parts: PartsFile::new(request.most_bytes),
     };
     if let Origin::Files(files) = origin {
         for (number, document) in files.documents.iter().enumerate() {
@@ -73,6 +76,7 @@ struct Planner<'a> {
     /// uniqueIds and entryUUIDs of the documents that the origin showed, where they were asked for by id.
     given: HashSet<String>,
     pseudonyms: Option<Pseudonyms<'a>>,
+    parts: PartsFile,
 }
 
 /// A query for these ids, by entryUUID or uniqueId.
@@ -212,7 +216,7 @@ impl Planner<'_> {
         let entries: Vec<RegistryObject> = objects.into_iter().filter(|object| self.is_wanted(object)).collect();
         let sets = match self.request.sets {
             Sets::New => HashMap::new(),
-            Sets::AsSubmitted => original_sets(ctx, origin, &entries).await?,
+            Sets::AsSubmitted => original_sets(ctx, origin, &entries, &self.request.homes).await?,
         };
         for entry in entries {
             let set = entry.id.as_deref().and_then(|id| sets.get(id)).cloned();
@@ -253,6 +257,11 @@ impl Planner<'_> {
                 pseudonyms.cannot_be_read();
             }
         }
+        let kind = media_type(&entry).to_owned();
+        let divided = match is_multipart(&kind) {
+            true => Some(self.parts.divide(ctx, origin, &wanted, &entry, &kind).await?),
+            false => None,
+        };
         let patient = patient_of(&entry);
         let key = match (&set, &known_as) {
             (Some(set), _) => set.id.as_deref().unwrap_or_default().to_owned(),
@@ -275,10 +284,17 @@ impl Planner<'_> {
         if let Some(uuid) = uuid_of(&entry) {
             self.places.insert(uuid, place);
         }
-        match self.plan.drafts.get_mut(place) {
-            Some(draft) => draft.add(ctx, entry, wanted, rewritten, self.request.detail, &self.page),
-            None => Ok(()),
+        let unique_id = wanted.unique_id.clone();
+        let content = NewDocument { wanted, rewritten, divided };
+        let Some(draft) = self.plan.drafts.get_mut(place) else { return Ok(()) };
+        let renamed = draft.add(ctx, entry, content, self.request, &self.page)?;
+        if renamed > 0 {
+            let text = format!(
+                "document {unique_id}: {renamed} of its parts have a name of ours, what refers to them does not find them"
+            );
+            self.plan.warnings.push(text);
         }
+        Ok(())
     }
 
     fn finish(mut self, ctx: &mut RequestContext) -> Result<Plan, ExportError> {

@@ -2,7 +2,7 @@
 //!
 //! Source: ITI TF-3 §4.3.1 (column XDM MC), R-32-13 to R-32-18, R-32-49.
 
-use super::Detail;
+use super::{Detail, ExportRequest, Homes};
 use crate::model::{
     AssociationType, RequestContext, Sha1Hash,
     rim::{Classification, RegistryObject, RimKind, Slot},
@@ -45,9 +45,14 @@ pub(super) fn of_scheme<'a>(
         .filter(move |it| it.classification_scheme.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(scheme)))
 }
 
-/// Takes away what has no meaning off line: home, version, status, where documents are kept.
-pub(super) fn off_line(object: &mut RegistryObject) {
-    (object.home, object.lid, object.version_name) = (None, None, None);
+/// Takes away what has no meaning off line: home, if it is not wanted, version, status, where documents are kept.
+pub(super) fn off_line(object: &mut RegistryObject, homes: &Homes) {
+    let home = object.home.take();
+    object.home = match (&object.kind, homes) {
+        (RimKind::Association { .. }, _) | (_, Homes::LeftOut) => None,
+        (_, Homes::Kept(own)) => own.as_ref().map(|own| own.to_string().into()).or(home),
+    };
+    (object.lid, object.version_name) = (None, None);
     object.status = match object.kind {
         RimKind::Association { .. } => None,
         RimKind::ExtrinsicObject { .. } | RimKind::RegistryPackage => Some(v::STATUS_APPROVED.into()),
@@ -63,13 +68,13 @@ pub(super) fn entry_on_medium(
     uri: &str,
     size_bytes: u64,
     sha1: Sha1Hash,
-    detail: Detail,
+    request: &ExportRequest,
 ) {
-    off_line(entry);
+    off_line(entry, &request.homes);
     set_slot(entry, v::SLOT_HASH, &sha1.to_string());
     set_slot(entry, v::SLOT_SIZE, &size_bytes.to_string());
     set_slot(entry, v::SLOT_URI, uri);
-    if detail == Detail::Limited {
+    if request.detail == Detail::Limited {
         entry.slots.retain(|slot| LIMITED_SLOTS.contains(&&*slot.name));
         entry.description.clear();
         entry.classifications.retain(|it| {

@@ -17,7 +17,8 @@ use tokio::{
 
 use super::{
     ExportError, Target,
-    draft::PlannedDocument,
+    divided::Stretch,
+    draft::{PlannedDocument, PlannedPart},
     origin::Source,
     without_bsn::{Rewritten, Scanner},
 };
@@ -55,6 +56,7 @@ enum Step {
     Block(Bytes),
     File(PathBuf),
     Temporary(NamedTempFile),
+    Stretch(Stretch),
     End,
     Dicomdir { time: String },
 }
@@ -68,6 +70,8 @@ struct Expected {
     size_bytes: u64,
     sha1: Sha1Hash,
     is_dicom: bool,
+    /// It has a DICOM header, which nobody lets go without a look.
+    has_header: bool,
     /// At the origin.
     original_id: Box<str>,
     rewritten: Option<Rewritten>,
@@ -97,7 +101,7 @@ impl Search {
     /// A body that was confirmed is not searched; a DICOM header always is.
     fn pass_over(&mut self, document: &Expected) {
         let is_confirmed = |id: &str| self.confirmed.iter().any(|confirmed| confirmed == id);
-        if !document.is_dicom && is_confirmed(&document.original_id) {
+        if !document.has_header && is_confirmed(&document.original_id) {
             self.place = None;
         } else {
             self.place = Some(format!("document {}", document.original_id));
@@ -106,7 +110,7 @@ impl Search {
 
     /// A document ends.
     fn end(&mut self, document: &Expected) {
-        if !document.is_dicom && self.place.is_some() && self.scanner.has_base64() {
+        if !document.has_header && self.place.is_some() && self.scanner.has_base64() {
             self.embedded += 1;
         }
     }
@@ -185,6 +189,7 @@ impl Package {
             size_bytes: document.size_bytes,
             sha1: document.sha1,
             is_dicom: document.is_dicom,
+            has_header: document.is_dicom,
             original_id: document.wanted.unique_id.clone(),
             rewritten: document.rewritten.clone(),
         };
@@ -199,6 +204,25 @@ impl Package {
             Source::File(path) => self.step(Step::File(path)).await?,
             Source::Temporary(file) => self.step(Step::Temporary(file)).await?,
         }
+        self.step(Step::End).await
+    }
+
+    /// A part of a document, compared with its hash and size on its way.
+    pub(super) async fn part(&mut self, document: &PlannedDocument, part: &PlannedPart) -> Result<(), ExportError> {
+        let expected = Expected {
+            unique_id: document.unique_id.clone(),
+            path: part.path.clone(),
+            packing: part.packing,
+            time: document.created.clone(),
+            size_bytes: part.size_bytes,
+            sha1: part.sha1,
+            is_dicom: false,
+            has_header: part.has_header,
+            original_id: document.wanted.unique_id.clone(),
+            rewritten: None,
+        };
+        self.step(Step::Begin(expected)).await?;
+        self.step(Step::Stretch(part.octets.clone())).await?;
         self.step(Step::End).await
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    model::{Code, IntendedRecipient, Oid, PatientId, Xcn, Xon},
+    model::{Code, HomeCommunityId, IntendedRecipient, Oid, PatientId, Xcn, Xon},
     wire::xdm::index_page::Language,
 };
 
@@ -40,6 +40,16 @@ pub enum Detail {
     Full,
     /// What must be said, the patient, time, type and title; marked as limitedMetadata.
     Limited,
+}
+
+/// What becomes of homeCommunityId (R-32-16).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Homes {
+    /// It has no meaning off line and is left out.
+    #[default]
+    LeftOut,
+    /// It stays, that of this community where the documents are its own.
+    Kept(Option<HomeCommunityId>),
 }
 
 /// Who makes the package.
@@ -112,6 +122,8 @@ pub struct ExportRequest {
     pub sets: Sets,
     /// How much is said of them.
     pub detail: Detail,
+    /// What becomes of their communities.
+    pub homes: Homes,
     /// Who makes it.
     pub sender: Sender,
     /// For whom it is.

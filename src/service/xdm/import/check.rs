@@ -47,5 +47,5 @@ pub fn check(
         follower.set(&set)?;
     }
     let outcome = tally.outcome(&examined.report.findings);
-    Ok(PackageReport { outcome, ..examined.report })
+    Ok(PackageReport { outcome, quarantined: tally.has_wrong_octets(), ..examined.report })
 }

@@ -157,6 +157,11 @@ impl Importer {
         &self.repository
     }
 
+    /// Whether a person may take a set in spite of wrong hashes or sizes.
+    pub fn may_override(&self) -> bool {
+        self.settings.may_override
+    }
+
     /// What is too much.
     pub fn limits(&self) -> PackageLimits {
         self.settings.limits.clone()

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{
     inside::Inside,
+    octets::{Parts, kind_by_name},
     settings::ImportSettings,
     submission::{mime_type, value},
 };
@@ -18,7 +19,8 @@ use crate::{
     },
     wire::xdm::{
         EntryId, Flaw, Found, Layout, Medium,
-        names::{bare_media_type, check_iso_9660},
+        multipart::{is_multipart, most_parts},
+        names::check_iso_9660,
         resolve_uri,
     },
 };
@@ -34,8 +36,12 @@ pub(super) enum StatedHash {
 /// A document as its metadata tell of it.
 #[derive(Clone, Debug)]
 pub(super) struct StatedDocument {
-    /// Its file, where there is one that may be read.
+    /// Its file, or the start part of several, where there is one that may be read.
     pub entry: Option<EntryId>,
+    /// The parts, where it has several.
+    pub parts: Option<Box<Parts>>,
+    /// uniqueId, empty where there is none or where it does not matter.
+    pub unique_id: Box<str>,
     pub hash: Option<StatedHash>,
     pub size_bytes: Option<u64>,
     /// What its header says, where it was read.
@@ -70,6 +76,8 @@ pub(super) struct Finder<'a> {
     pub metadata_file: &'a str,
     pub findings: Vec<PackageFinding>,
     pub repeated: Repeated,
+    /// Entries of the table that were looked at for parts of documents.
+    pub walked: u64,
 }
 
 impl Finder<'_> {
@@ -86,15 +94,19 @@ impl Finder<'_> {
             title,
             mime_type: mime_type(entry).to_owned(),
             size_bytes: None,
+            parts: None,
             verified: None,
         };
-        let mut document = StatedDocument { entry: None, hash: None, size_bytes: None, inside: None };
+        let mut document = StatedDocument {
+            entry: None,
+            parts: None,
+            unique_id: Box::default(),
+            hash: None,
+            size_bytes: None,
+            inside: None,
+        };
         if entry.object_type.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(v::OBJECT_TYPE_ON_DEMAND)) {
             self.error(XdmCode::OnDemandEntry, object, "an on-demand entry has no document in a package");
-            return Ok((document, report));
-        }
-        if bare_media_type(&report.mime_type) == "multipart/related" {
-            self.error(XdmCode::MultipartUnsupported, object, "documents of several parts are not taken");
             return Ok((document, report));
         }
         self.state_hash(entry, object, &mut document);
@@ -103,9 +115,15 @@ impl Finder<'_> {
         let Some(id) = self.look_up(&path, object)? else { return Ok((document, report)) };
         let table = self.medium.table();
         let (file, size_bytes) = (table.path(id).to_owned(), table.size_bytes(id));
-        report.size_bytes = Some(size_bytes);
-        if size_bytes > self.settings.limits.document_bytes {
-            let text = format!("{size_bytes} octets, at most {} are taken", self.settings.limits.document_bytes);
+        if is_multipart(&report.mime_type) {
+            let Some(parts) = self.parts(id, object)? else { return Ok((document, report)) };
+            report.parts = Some(parts.others.len() + 1);
+            (document.parts, document.unique_id) = (Some(Box::new(parts)), report.unique_id.as_str().into());
+        }
+        let whole_bytes = document.parts.as_ref().map_or(size_bytes, |parts| parts.size_bytes);
+        report.size_bytes = Some(whole_bytes);
+        if whole_bytes > self.settings.limits.document_bytes {
+            let text = format!("{whole_bytes} octets, at most {} are taken", self.settings.limits.document_bytes);
             self.findings.push(PackageFinding::error(XdmCode::TooLarge, &*file, text).at(object));
             return Ok((document, report));
         }
@@ -207,8 +225,52 @@ impl Finder<'_> {
             self.findings.push(missing("the URI names a directory"));
             return Ok(None);
         }
+        Ok(self.is_usable(id, path, object)?.then_some(id))
+    }
+
+    /// The files beside the start part of a document of several parts: all in its directory, which is its own (R-32-05).
+    fn parts(&mut self, start: EntryId, object: &str) -> Result<Option<Parts>, PackageFinding> {
+        let table = self.medium.table();
+        let path = table.path(start);
+        let Some((directory, name)) = path.rsplit_once('/') else {
+            return Ok(self.not_apart(path, object));
+        };
+        let (mut others, mut size_bytes) = (Vec::new(), table.size_bytes(start));
+        for id in table.below(directory).filter(|id| *id != start) {
+            self.walked += 1;
+            let part = table.path(id);
+            if self.layout.is_control_file(part) {
+                return Ok(self.not_apart(path, object));
+            }
+            if table.is_directory(id) || is_litter(part.get(directory.len()..).unwrap_or_default()) {
+                continue;
+            }
+            others.push(id);
+            if others.len() == most_parts() {
+                let text = format!("more than {} parts in one document", most_parts());
+                self.findings.push(PackageFinding::error(XdmCode::TooLarge, path, text).at(object));
+                return Ok(None);
+            }
+            if !self.is_usable(id, part, object)? {
+                return Ok(None);
+            }
+            size_bytes = size_bytes.saturating_add(table.size_bytes(id));
+        }
+        let text = "of a document of several parts the start part alone is verified";
+        self.repeated.add(XdmCode::MultipartUnverified, path, text);
+        Ok(Some(Parts { others, size_bytes, start_type: kind_by_name(name).unwrap_or_default() }))
+    }
+
+    fn not_apart(&mut self, path: &str, object: &str) -> Option<Parts> {
+        let text = "a document of several parts lies in a directory of its own, and this one does not";
+        self.findings.push(PackageFinding::error(XdmCode::MultipartUnsupported, path, text).at(object));
+        None
+    }
+
+    /// Whether nothing hinders the reading of a file.
+    fn is_usable(&mut self, id: EntryId, path: &str, object: &str) -> Result<bool, PackageFinding> {
         let mut usable = true;
-        for flaw in table.flaws(id) {
+        for flaw in self.medium.table().flaws(id) {
             let (code, text) = match flaw {
                 Flaw::Duplicate => {
                     let text = "a document has a name that is there twice";
@@ -231,6 +293,11 @@ impl Finder<'_> {
             self.findings.push(PackageFinding::error(code, path, text).at(object));
             usable = false;
         }
-        Ok(usable.then_some(id))
+        Ok(usable)
     }
+}
+
+/// What operating systems leave beside the parts of a document.
+fn is_litter(path: &str) -> bool {
+    path.split('/').any(|step| step.starts_with('.') || step.eq_ignore_ascii_case("Thumbs.db"))
 }

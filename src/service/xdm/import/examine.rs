@@ -3,6 +3,7 @@
 use super::{
     documents::{Finder, Repeated, StatedDocument},
     gathered::Gathered,
+    imaging::look_at_dicomdir,
     inside::look_inside,
     prepare::{self, Prepared},
     settings::ImportSettings,
@@ -13,7 +14,7 @@ use crate::{
         PatientId, XdsErrorCode,
         rim::SubmitObjectsRequest,
         vocabulary as v,
-        xdm::{PackageFinding, PackageOutcome, PackageReport, SetReport, XdmCode},
+        xdm::{PackageFinding, PackageReport, SetReport, XdmCode},
     },
     wire::xdm::{Content, ContentError, EntryId, Layout, Medium, read_metadata},
 };
@@ -51,6 +52,7 @@ pub fn examine(medium: Medium, settings: &ImportSettings) -> Result<Examined, Pa
         gathered.contradict(index, set, documents);
     }
     examined.report.sets.iter_mut().for_each(SetReport::settle);
+    examined.look_at_images(&gathered, settings);
     examined.report.settle();
     Ok(examined)
 }
@@ -62,11 +64,12 @@ pub fn examine(medium: Medium, settings: &ImportSettings) -> Result<Examined, Pa
 pub(super) fn survey(medium: Medium, settings: &ImportSettings) -> Result<(Examined, Gathered), PackageReport> {
     let files = medium.table().files();
     let rejected = |finding| PackageReport { files, ..PackageReport::rejected(finding) };
-    let examined = Examined::open(medium, settings).map_err(rejected)?;
+    let mut examined = Examined::open(medium, settings).map_err(rejected)?;
     let mut whole = Gathered::of(examined.medium.table());
     for index in 0..examined.sets() {
         examined.survey_set(index, settings, &mut whole).map_err(rejected)?;
     }
+    examined.look_at_images(&whole, settings);
     Ok((examined, whole))
 }
 
@@ -81,9 +84,15 @@ impl Examined {
     pub(super) fn open(medium: Medium, settings: &ImportSettings) -> Result<Self, PackageFinding> {
         let files = medium.table().files();
         let layout = Layout::of(medium.table(), &settings.tolerances, &settings.limits)?;
-        let (outcome, findings) = (PackageOutcome::None, layout.findings.clone());
-        let report = PackageReport { outcome, findings, sets: Vec::new(), files };
+        let report = PackageReport { findings: layout.findings.clone(), ..PackageReport::new(files) };
         Ok(Self { medium, report, layout, documents: Vec::new() })
+    }
+
+    /// Holds the DICOMDIR against the package, once it is known which files are documents.
+    fn look_at_images(&mut self, gathered: &Gathered, settings: &ImportSettings) {
+        let (imaging, findings) = look_at_dicomdir(self, gathered, settings);
+        self.report.imaging = imaging;
+        self.report.findings.extend(findings);
     }
 
     /// How many sets it has.
@@ -186,6 +195,7 @@ impl Examined {
             metadata_file,
             findings: Vec::new(),
             repeated: Repeated::default(),
+            walked: 0,
         };
         let mut documents = Vec::new();
         for (number, entry) in entries(submit).enumerate() {
@@ -195,10 +205,11 @@ impl Examined {
                 break;
             }
             if gathered.count() > settings.limits.entries {
-                let text = format!("more than {} documents in all", settings.limits.entries);
+                let text = format!("more than {} documents and parts in all", settings.limits.entries);
                 return Err(PackageFinding::error(XdmCode::TooLarge, metadata_file, text));
             }
             let (document, report) = finder.find(entry)?;
+            gathered.walked(std::mem::take(&mut finder.walked));
             if let Some(entry) = document.entry
                 && gathered.add(self.medium.table(), index, entry, &document, &report)
             {
@@ -266,7 +277,7 @@ fn judge_metadata(
 }
 
 /// The octets of a small file, verified against its CRC.
-fn read_whole(medium: &Medium, id: EntryId, most: u64) -> Result<Vec<u8>, PackageFinding> {
+pub(super) fn read_whole(medium: &Medium, id: EntryId, most: u64) -> Result<Vec<u8>, PackageFinding> {
     let table = medium.table();
     let file = table.path(id);
     let size_bytes = table.size_bytes(id);

@@ -65,6 +65,11 @@ impl Gathered {
         Self { by_unique_id: None, ..Self::of(table) }
     }
 
+    /// Whether a document is in this entry, or a part of one.
+    pub(super) fn is_document(&self, entry: EntryId) -> bool {
+        self.used.get(entry.number()).copied().unwrap_or_default()
+    }
+
     /// Octets of all documents, counted as often as they are named.
     pub(super) fn referenced_bytes(&self) -> u64 {
         self.referenced_bytes
@@ -74,6 +79,11 @@ impl Gathered {
     pub(super) fn count(&mut self) -> u64 {
         self.entries += 1;
         self.entries
+    }
+
+    /// Counts entries that were looked at for parts of a document, so that no package makes more work of them than it is large.
+    pub(super) fn walked(&mut self, entries: u64) {
+        self.entries = self.entries.saturating_add(entries);
     }
 
     /// Takes a submissionTime in; tells whether it is the first of its kind.
@@ -90,8 +100,14 @@ impl Gathered {
         document: &StatedDocument,
         report: &DocumentReport,
     ) -> bool {
-        self.referenced_bytes = self.referenced_bytes.saturating_add(table.size_bytes(entry));
-        let shared = self.used.get_mut(entry.number()).is_some_and(|used| std::mem::replace(used, true));
+        let others = document.parts.as_deref().map(|parts| parts.others.as_slice()).unwrap_or_default();
+        for id in [entry].iter().chain(others) {
+            self.referenced_bytes = self.referenced_bytes.saturating_add(table.size_bytes(*id));
+        }
+        let mut shared = false;
+        for id in [entry].iter().chain(others) {
+            shared |= self.used.get_mut(id.number()).is_some_and(|used| std::mem::replace(used, true));
+        }
         if !report.unique_id.is_empty() {
             self.meet(table, set, entry, document, &report.unique_id);
         }

@@ -7,6 +7,7 @@ use std::fmt;
 use super::{
     documents::StatedDocument,
     examine::next_block,
+    octets::verified_type,
     prepare::source_patient_ids,
     submission::{entries, patient_id_of, read_cx, value},
 };
@@ -23,7 +24,7 @@ use crate::{
         xdm::{
             EntryId, Medium,
             dicom_subject::{DicomSubject, read_subject},
-            names::{DICOM_MEDIA_TYPE, bare_media_type},
+            names::DICOM_MEDIA_TYPE,
         },
     },
 };
@@ -64,7 +65,8 @@ pub(super) fn look_inside(
     set: &mut SetReport,
 ) {
     for (entry, (document, report)) in entries(submit).zip(documents.iter_mut().zip(&set.documents)) {
-        let Some(inside) = document.entry.and_then(|id| Inside::read(medium, id, &report.mime_type)) else { continue };
+        let kind = verified_type(document, &report.mime_type);
+        let Some(inside) = document.entry.and_then(|id| Inside::read(medium, id, &kind)) else { continue };
         if let Some(text) = inside.contradicts(entry) {
             set.findings
                 .push(PackageFinding::held(XdmCode::PatientDiffersInside, &*report.file, text).at(&*report.unique_id));
@@ -91,10 +93,9 @@ pub(super) fn compare_with_patient(
 }
 
 impl Inside {
-    fn read(medium: &Medium, id: EntryId, mime_type: &str) -> Option<Self> {
-        let bare = bare_media_type(mime_type);
+    fn read(medium: &Medium, id: EntryId, bare: &str) -> Option<Self> {
         let is_dicom = bare == DICOM_MEDIA_TYPE;
-        if !is_dicom && !["text/xml", "application/xml", "application/hl7-cda+xml"].contains(&&*bare) {
+        if !is_dicom && !["text/xml", "application/xml", "application/hl7-cda+xml"].contains(&bare) {
             return None;
         }
         let size = usize::try_from(medium.table().size_bytes(id)).unwrap_or(HEAD_BYTES);

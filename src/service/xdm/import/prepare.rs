@@ -12,11 +12,14 @@ use super::{
 use crate::{
     model::{
         Body, Code, EntryUuid, Finding, Oid, PatientId,
-        rim::{Classification, ExternalIdentifier, LocalizedString, RegistryObject, Slot, SubmitObjectsRequest},
+        rim::{
+            Classification, ExternalIdentifier, LocalizedString, RegistryObject, RimKind, Slot, SubmitObjectsRequest,
+        },
         vocabulary as v,
         xdm::{PackageFinding, XdmCode},
     },
     validate,
+    wire::xdm::multipart::MULTIPART_RELATED,
 };
 
 /// Metadata for the registry.
@@ -51,7 +54,8 @@ pub(super) fn prepare(
     let mut missing = Vec::new();
     for (object, scheme) in submit.objects.iter_mut().zip(kinds) {
         object.classifications.retain(|it| !is_limited(it));
-        (object.status, object.home, object.lid, object.version_name) = (None, None, None, None);
+        (object.status, object.lid, object.version_name) = (None, None, None);
+        object.home = object.home.take().filter(|_| settings.keep_home && scheme.is_some());
         let Some(scheme) = scheme else { continue };
         let sent = set_patient(object, scheme, patient);
         let mut lacking = Vec::new();
@@ -61,6 +65,9 @@ pub(super) fn prepare(
             let document = documents.next();
             if matches!(document, Some(StatedDocument { hash: Some(StatedHash::Sha256(_)), .. })) {
                 object.slots.retain(|slot| &*slot.name != v::SLOT_HASH);
+            }
+            if document.is_some_and(|document| document.parts.is_some()) {
+                as_one_body(object);
             }
             let inside = document.and_then(|it| it.inside.as_deref());
             keep_sent_patient(object, sent);
@@ -78,6 +85,14 @@ pub(super) fn prepare(
         }
     }
     Prepared { submit, missing }
+}
+
+/// Hash and size of a document of several parts are those of the body that is kept; its boundary is told there.
+fn as_one_body(entry: &mut RegistryObject) {
+    entry.slots.retain(|slot| ![v::SLOT_HASH, v::SLOT_SIZE].contains(&&*slot.name));
+    if let RimKind::ExtrinsicObject { mime_type } = &mut entry.kind {
+        *mime_type = Some(MULTIPART_RELATED.into());
+    }
 }
 
 fn is_limited(classification: &Classification) -> bool {

@@ -29,6 +29,8 @@ pub struct ImportSettings {
     pub identity: Identity,
     /// Whether a person may take a set in spite of wrong hashes or sizes (R-32-36).
     pub may_override: bool,
+    /// Whether homeCommunityId is registered as it was sent (R-32-16).
+    pub keep_home: bool,
     /// Whether headers of CDA and DICOM documents are read, to compare the patient and to fill what metadata lack (R-32-39, R-32-55,
     /// R-32-59).
     pub look_inside: bool,

@@ -3,6 +3,8 @@
 mod documents;
 mod habits;
 mod hostile;
+mod imaging;
+mod parts;
 mod sample;
 mod sets;
 mod tree;

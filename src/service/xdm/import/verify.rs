@@ -4,18 +4,19 @@
 
 use std::io;
 
-use openssl::sha::{Sha1, Sha256};
+use openssl::sha::Sha1;
 
 use super::{
     documents::{StatedDocument, StatedHash},
-    examine::{BLOCK_BYTES, Examined, content_finding, next_block},
+    examine::Examined,
+    octets::{DocumentOctets, Unread, verified_type},
 };
 use crate::{
     model::{
         Sha1Hash,
         xdm::{DocumentReport, PackageFinding, SetReport, XdmCode},
     },
-    wire::xdm::{ContentError, EntryId, Medium},
+    wire::xdm::{EntryId, Medium},
 };
 
 /// Called with each number of octets that were read.
@@ -24,7 +25,7 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 /// So much of a document is looked at to tell its kind.
 pub(super) const HEAD_BYTES: usize = 4096;
 
-/// What the octets of a document are.
+/// What the octets are of the file that the metadata of a document speak of.
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
     pub size_bytes: u64,
@@ -34,6 +35,8 @@ pub(super) struct Measured {
     pub crc32: u32,
     /// The first octets.
     pub head: Vec<u8>,
+    /// Hash and size of what is kept: of the same file, or of the body of all parts.
+    pub kept: (Sha1Hash, u64),
 }
 
 /// Reads every document once and notes what was found. Blocks.
@@ -105,9 +108,9 @@ pub(super) fn verify_set(
         })?;
         match measured {
             Ok(measured) => findings.extend(judge(medium, entry, document, &measured, report)),
-            Err(error) => {
+            Err(unread) => {
                 report.verified = Some(false);
-                findings.push(content_finding(&error, &report.file).at(&*report.unique_id));
+                findings.push(unread.finding().at(&*report.unique_id));
             }
         }
         follower.end(report.verified != Some(false))?;
@@ -118,8 +121,12 @@ pub(super) fn verify_set(
 }
 
 /// Reads a document to its end.
-pub(super) fn measure(medium: &Medium, entry: EntryId, document: &StatedDocument) -> Result<Measured, ContentError> {
-    measure_for(medium, entry, document, &mut |_| Ok(())).unwrap_or_else(|error| Err(ContentError::Io(error)))
+pub(super) fn measure(medium: &Medium, entry: EntryId, document: &StatedDocument) -> Result<Measured, Unread> {
+    match measure_for(medium, entry, document, &mut |_| Ok(())) {
+        Ok(measured) => measured,
+        // Nobody listens, so nobody fails.
+        Err(error) => Err(Unread::of(medium, entry, error)),
+    }
 }
 
 /// The same, for somebody who takes its octets, and may want no more.
@@ -128,41 +135,28 @@ fn measure_for(
     entry: EntryId,
     document: &StatedDocument,
     take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<Result<Measured, ContentError>> {
-    let mut content = match medium.open(entry) {
-        Ok(content) => content,
-        Err(error) => return Ok(Err(error)),
-    };
-    let (mut sha1, mut crc32) = (Sha1::new(), crc32fast::Hasher::new());
-    let mut sha256 = matches!(document.hash, Some(StatedHash::Sha256(_))).then(Sha256::new);
-    let (mut head, mut size_bytes) = (Vec::new(), 0);
-    let mut block = vec![0; block_bytes(medium, entry)];
+) -> io::Result<Result<Measured, Unread>> {
+    let mut octets = DocumentOctets::new(medium, entry, document, true);
+    let mut block = vec![0; octets.block_bytes()];
+    let mut whole = document.parts.is_some().then(Sha1::new);
+    let mut size_bytes = 0;
     loop {
-        let octets = match next_block(&mut content, &mut block) {
-            Ok(Some(octets)) => octets,
-            Ok(None) => break,
-            Err(error) => return Ok(Err(error)),
+        let read = match octets.read(&mut block) {
+            Ok(0) => break,
+            Ok(count) => block.get(..count).unwrap_or_default(),
+            Err(unread) => return Ok(Err(unread)),
         };
-        sha1.update(octets);
-        crc32.update(octets);
-        if let Some(sha256) = &mut sha256 {
-            sha256.update(octets);
+        if let Some(whole) = &mut whole {
+            whole.update(read);
         }
-        if size_bytes == 0 {
-            head.extend(octets.iter().take(HEAD_BYTES));
-        }
-        size_bytes += octets.len() as u64;
-        take(octets)?;
+        size_bytes += read.len() as u64;
+        take(read)?;
     }
-    let sha256 = sha256.map(|sha256| hexadecimal(&sha256.finish()));
-    let sha1 = Sha1Hash::from_bytes(sha1.finish());
-    Ok(Ok(Measured { size_bytes, sha1, sha256, crc32: crc32.finalize(), head }))
-}
-
-/// How many octets of an entry are read at a time: no more than it has, and one, so that a lie about its size shows at once.
-pub(super) fn block_bytes(medium: &Medium, entry: EntryId) -> usize {
-    let size = usize::try_from(medium.table().size_bytes(entry)).unwrap_or(BLOCK_BYTES);
-    size.saturating_add(1).min(BLOCK_BYTES)
+    let mut measured = octets.measured().ok_or_else(|| io::Error::other("the document was not measured"))?;
+    if let Some(whole) = whole {
+        measured.kept = (Sha1Hash::from_bytes(whole.finish()), size_bytes);
+    }
+    Ok(Ok(measured))
 }
 
 pub(super) fn hexadecimal(octets: &[u8]) -> String {
@@ -196,11 +190,13 @@ pub(super) fn judge(
     let damaged = !findings.is_empty();
     report.verified = match (same_hash, same_size) {
         _ if damaged => Some(false),
+        // Of the other parts nothing is known (R-32-52).
+        (Some(true), Some(true)) if document.parts.is_some() => None,
         (Some(hash), Some(size)) => Some(hash && size),
         (Some(false), _) | (_, Some(false)) => Some(false),
         _ => None,
     };
-    if let Some(text) = differs(&report.mime_type, &measured.head) {
+    if let Some(text) = differs(&verified_type(document, &report.mime_type), &measured.head) {
         let finding = PackageFinding::warning(XdmCode::MimeMismatch, &*report.file, text);
         findings.push(finding.at(&*report.unique_id));
     }

@@ -25,6 +25,9 @@ pub struct ImportOrder {
     pub patients: BTreeMap<usize, String>,
     /// Somebody looked at what is held for that, such as an empty document.
     pub looked_at: bool,
+    /// Ordinals of the sets that are taken in spite of wrong hashes or sizes, where this house allows it to the node (R-32-36).
+    #[serde(rename = "override", skip_serializing_if = "BTreeSet::is_empty")]
+    pub overridden: BTreeSet<usize>,
     /// Take everything over without asking, if every check is green.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub auto_commit: bool,
@@ -57,7 +60,12 @@ impl ImportOrder {
         let read = |field, text: &String| {
             known_patient(field, text).map_err(|error| ImportOrderError::Field(error.field, error.why))
         };
-        let mut choice = Choice { sets: self.sets.clone(), looked_at: self.looked_at, ..Choice::default() };
+        let mut choice = Choice {
+            sets: self.sets.clone(),
+            looked_at: self.looked_at,
+            overridden: self.overridden.clone(),
+            ..Choice::default()
+        };
         choice.patient = self.patient.as_ref().map(|text| read("patient", text)).transpose()?;
         for (ordinal, text) in &self.patients {
             choice.patients.insert(*ordinal, read("patients", text)?);
@@ -71,7 +79,8 @@ impl ImportOrder {
     /// What does not fit.
     pub fn fits(&self, report: &PackageSummary) -> Result<(), ImportOrderError> {
         let known: BTreeSet<usize> = report.sets.iter().map(|set| set.ordinal).collect();
-        if let Some(missing) = self.sets.iter().chain(self.patients.keys()).find(|ordinal| !known.contains(ordinal)) {
+        let mut named = self.sets.iter().chain(self.patients.keys()).chain(&self.overridden);
+        if let Some(missing) = named.find(|ordinal| !known.contains(ordinal)) {
             return Err(ImportOrderError::NoSet(*missing));
         }
         let chosen = |ordinal: &usize| self.sets.is_empty() || self.sets.contains(ordinal);
@@ -91,6 +100,20 @@ impl ImportOrder {
 pub struct PackageSummary {
     #[serde(default)]
     sets: Vec<SetSummary>,
+    #[serde(default)]
+    quarantined: bool,
+}
+
+impl PackageSummary {
+    /// Of a report as it is kept; an empty one where there is none.
+    pub fn of(report: Option<&str>) -> Self {
+        report.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    /// Whether a document was not what its hash or size say (R-32-36).
+    pub fn is_quarantined(&self) -> bool {
+        self.quarantined
+    }
 }
 
 #[derive(Debug, Deserialize)]

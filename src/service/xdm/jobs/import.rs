@@ -56,6 +56,10 @@ impl Packages {
             (Work::Import, Ok(choice)) => choice,
             (Work::Import, Err(error)) => return self.failed(&job, &package, format!("XdmOrder: {error}")).await,
         };
+        if !choice.overridden.is_empty() && !self.may_override(&ctx.caller.node) {
+            let text = "XdmOverride: the node may not have documents taken that are not what their hash or size say";
+            return self.failed(&job, &package, text.to_owned()).await;
+        }
         let origin = MediaOrigin { name: place(id), kind: kind_of(package.delivery), operator: None };
         let importer = importer.while_wanted(self.wanted(&job, id));
         let (report, is_told) = match self.medium(id).await {

@@ -14,7 +14,7 @@ use crate::{
         escape_component,
         xdm::Delivery,
     },
-    service::xdm::export::{Addressing, Detail, ExportRequest, Selection, Sender, Sets, Target, WithoutBsn},
+    service::xdm::export::{Addressing, Detail, ExportRequest, Homes, Selection, Sender, Sets, Target, WithoutBsn},
     wire::xdm::index_page::Language,
 };
 
@@ -34,6 +34,8 @@ pub struct ExportSettings {
     pub content_type: Code,
     /// The file that leads from own numbers back to BSNs.
     pub numbers: PathBuf,
+    /// What becomes of the communities of documents (R-32-16).
+    pub homes: Homes,
 }
 
 /// An order of a package. Exactly one of `patient`, `documents`, `submissionSet` and `folder` says what goes into it.
@@ -184,6 +186,7 @@ impl ExportOrder {
             with_deprecated: self.deprecated,
             sets: if self.as_submitted { Sets::AsSubmitted } else { Sets::New },
             detail: if self.limited { Detail::Limited } else { Detail::Full },
+            homes: settings.homes.clone(),
             sender: Sender {
                 institution: institution(sender),
                 person: parsed::<Xcn>("author", "an XCN", self.author.as_deref())?,
@@ -301,6 +304,7 @@ mod tests {
             contact: String::new(),
             content_type: code("34133-9^Summary^2.16.840.1.113883.6.1").expect("a code"),
             numbers: PathBuf::from("numbers.jsonl"),
+            homes: Homes::LeftOut,
         }
     }
 

@@ -1,12 +1,12 @@
-//! The watched folder: a zip file that appears in it becomes an import, and goes to `done`, `held` or `failed` with a report
-//! beside it.
+//! The watched folder: a zip file that appears in it becomes an import, and goes to `done`, `held`, `quarantine` or `failed`
+//! with a report beside it.
 //!
 //! A file is taken when it has not changed for a while, so that a writer is waited for; one that does not look whole gets
 //! more time. It is moved to `.taking` first, where no later file of its name replaces it while it is worked on; what lies
 //! there at a start is gone on with. The same octets are imported once, also when a process dies between import and move. Names of files may be
 //! those of patients and stand in no log.
 //!
-//! Source: R-32-34 (`auto_commit`).
+//! Source: R-32-34 (`auto_commit`), R-32-36.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,7 +21,7 @@ use std::{
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
-use super::{Delivery, ImportOrder, PackageError, Packages, SpoolError, Spooled, XdmPackage, shown};
+use super::{Delivery, ImportOrder, PackageError, PackageSummary, Packages, SpoolError, Spooled, XdmPackage, shown};
 use crate::{
     model::{
         Caller, Ids, RequestContext,
@@ -88,6 +88,8 @@ pub struct Watch {
 
 /// Where a file lies while it is worked on.
 const TAKING: &str = ".taking";
+/// Where a file lies that has a document which is not what its hash or size say (R-32-36).
+const QUARANTINE: &str = "quarantine";
 
 impl Watch {
     /// Watches a folder, which is made if it is not there.
@@ -95,7 +97,7 @@ impl Watch {
     /// # Errors
     /// When it cannot be made.
     pub fn new(packages: Packages, settings: WatchSettings) -> io::Result<Self> {
-        for place in ["", "done", "held", "failed", TAKING] {
+        for place in ["", "done", "held", "failed", QUARANTINE, TAKING] {
             DirBuilder::new().recursive(true).mode(0o700).create(settings.folder.join(place))?;
         }
         Ok(Self { packages, settings, seen: HashMap::new(), taken: HashMap::new(), told: HashSet::new() })
@@ -224,6 +226,7 @@ impl Watch {
     async fn put_away(&mut self, name: &OsString, package: &XdmPackage) -> Result<(), WatchError> {
         let place = match package.state {
             PackageState::Done => "done",
+            _ if PackageSummary::of(package.report.as_deref()).is_quarantined() => QUARANTINE,
             PackageState::Held | PackageState::Inspected => "held",
             PackageState::Failed | PackageState::Withdrawn | PackageState::Waiting | PackageState::Running => "failed",
         };

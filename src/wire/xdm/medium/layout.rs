@@ -8,6 +8,9 @@ use super::table::{EntryId, Flaw, Found, Table};
 use crate::model::xdm::{PackageFinding, PackageLimits, PackageTolerances, XdmCode};
 
 const IHE_XDM: &str = "IHE_XDM";
+const DICOMDIR: &str = "DICOMDIR";
+/// Directories that differ in case only, of which one is told; who writes more does so on purpose.
+const MOST_TWINS: usize = 4;
 const METADATA_XML: &str = "METADATA.XML";
 const INDEX_HTM: &str = "INDEX.HTM";
 const README_TXT: &str = "README.TXT";
@@ -57,19 +60,18 @@ impl Layout {
             }
         }
         let mut findings = Vec::new();
-        let (root, top) = match (roots.contains(IHE_XDM).then_some(IHE_XDM).or(roots.first().copied()), wrapped.first())
-        {
-            (Some(top), _) => (String::new(), top.to_owned()),
-            (None, Some((root, top))) if wrapped.len() == 1 && tolerances.wrapper => {
-                let text = format!("everything lies within the folder {root}");
-                findings.push(PackageFinding::warning(XdmCode::Wrapped, *root, text));
-                ((*root).to_owned(), format!("{root}/{top}"))
+        let wrappers: BTreeSet<&str> = wrapped.iter().map(|(first, _)| *first).collect();
+        let (root, tops) = match wrappers.first() {
+            Some(wrapper) if roots.is_empty() && wrappers.len() == 1 && tolerances.wrapper => {
+                let text = format!("everything lies within the folder {wrapper}");
+                findings.push(PackageFinding::warning(XdmCode::Wrapped, *wrapper, text));
+                ((*wrapper).to_owned(), wrapped.iter().map(|(_, second)| *second).collect())
             }
-            _ => {
-                let text = "there is no directory IHE_XDM at the top: this is no XDM package, or only a part of one";
-                return Err(PackageFinding::error(XdmCode::NoIheXdm, "", text));
-            }
+            _ => (String::new(), roots),
         };
+        let top = in_root(&root, one_of(&tops, table)?);
+        let others = tops.iter().map(|other| in_root(&root, other)).filter(|other| *other != top);
+        findings.extend(others.map(|other| other_case(&other, &top)));
         findings.extend(look_for(table, &root, INDEX_HTM, XdmCode::MissingIndexHtm));
         findings.extend(look_for(table, &root, README_TXT, XdmCode::MissingReadmeTxt));
         findings.extend(skipped(table));
@@ -90,13 +92,43 @@ impl Layout {
     }
 }
 
+fn in_root(root: &str, name: &str) -> String {
+    if root.is_empty() { name.to_owned() } else { format!("{root}/{name}") }
+}
+
+/// The directory that is IHE_XDM, among those that are in some case.
+fn one_of<'a>(tops: &BTreeSet<&'a str>, table: &Table) -> Result<&'a str, PackageFinding> {
+    match (tops.get(IHE_XDM), tops.first()) {
+        (Some(exact), _) => Ok(exact),
+        (None, Some(first)) if tops.len() == 1 => Ok(first),
+        (None, Some(first)) => {
+            let text = "several directories differ from IHE_XDM in case only";
+            Err(PackageFinding::error(XdmCode::AmbiguousName, *first, text))
+        }
+        (None, None) => {
+            let text = "there is no directory IHE_XDM at the top: this is no XDM package, or only a part of one";
+            let hint = match table.find(DICOMDIR) {
+                Found::Nothing => "",
+                _ => "; there is a DICOMDIR: images without XDM are for an archive",
+            };
+            Err(PackageFinding::error(XdmCode::NoIheXdm, "", format!("{text}{hint}")))
+        }
+    }
+}
+
+/// Tells of a name that differs from the one that is taken in case only: what it names is not looked at.
+fn other_case(other: &str, taken: &str) -> PackageFinding {
+    let text = format!("this differs from {taken} in case only and is not looked at");
+    PackageFinding::warning(XdmCode::AmbiguousName, other, text)
+}
+
 /// What operating systems leave behind.
 fn is_litter(part: &str) -> bool {
     part.starts_with('.') || part == "__MACOSX" || part.eq_ignore_ascii_case("Thumbs.db")
 }
 
 fn look_for(table: &Table, root: &str, name: &str, missing: XdmCode) -> Option<PackageFinding> {
-    let path = if root.is_empty() { name.to_owned() } else { format!("{root}/{name}") };
+    let path = in_root(root, name);
     match table.find(&path) {
         Found::Exact(_) => None,
         Found::Folded(id) => Some(folded(table, id, name)),
@@ -144,7 +176,44 @@ fn sets(
         let text = format!("there is no directory of a submission set{}", hint.unwrap_or_default());
         return Err(PackageFinding::error(XdmCode::NoMetadata, top, text));
     }
-    folders.into_iter().map(|(name, metadata)| set(table, format!("{top}/{name}"), &metadata, tolerances)).collect()
+    let twins = twins(&folders, top, tolerances);
+    let mut sets = Vec::new();
+    for (name, metadata) in &folders {
+        let told = twins.get(name).map(Vec::as_slice).unwrap_or_default();
+        if metadata.is_empty() && !told.is_empty() {
+            continue;
+        }
+        let mut set = set(table, format!("{top}/{name}"), metadata, tolerances)?;
+        set.findings.extend(told.iter().cloned());
+        sets.push(set);
+    }
+    Ok(sets)
+}
+
+/// What is to be told of directories of submission sets that differ in case only. Without METADATA.XML such a one is none.
+fn twins<'a>(
+    folders: &BTreeMap<&'a str, Vec<EntryId>>,
+    top: &str,
+    tolerances: &PackageTolerances,
+) -> BTreeMap<&'a str, Vec<PackageFinding>> {
+    let mut alike: BTreeMap<String, Vec<&'a str>> = BTreeMap::new();
+    for name in folders.keys().copied() {
+        alike.entry(name.to_ascii_lowercase()).or_default().push(name);
+    }
+    let has_metadata = |name: &str| folders.get(name).is_some_and(|metadata| !metadata.is_empty());
+    let mut told = BTreeMap::new();
+    for names in alike.values().filter(|names| names.len() > 1 && names.iter().any(|name| has_metadata(name))) {
+        for name in names.iter().copied().filter(|name| tolerances.fold_case || has_metadata(name)) {
+            let findings = names.iter().filter(|other| **other != name).take(MOST_TWINS).map(|other| {
+                let what =
+                    if has_metadata(other) { "a submission set of its own" } else { "none: it has no METADATA.XML" };
+                let text = format!("this differs from {top}/{name} in case only; it is {what}");
+                PackageFinding::warning(XdmCode::AmbiguousName, format!("{top}/{other}"), text)
+            });
+            told.insert(name, findings.collect());
+        }
+    }
+    told
 }
 
 fn set(
@@ -155,13 +224,17 @@ fn set(
 ) -> Result<SetPlace, PackageFinding> {
     let name = |id: &EntryId| table.path(*id).rsplit('/').next().unwrap_or_default();
     let exact = candidates.iter().find(|id| name(id) == METADATA_XML);
+    let others = |taken: &EntryId| candidates.iter().filter(|other| name(other) != name(taken)).collect::<Vec<_>>();
     let mut findings = Vec::new();
     let missing = || PackageFinding::error(XdmCode::NoMetadata, &*folder, "the directory has no METADATA.XML");
     let metadata = match (exact, candidates) {
-        (Some(id), _) => Ok(*id),
+        (Some(id), _) => {
+            findings.extend(others(id).into_iter().map(|other| other_case(table.path(*other), table.path(*id))));
+            Ok(*id)
+        }
         (None, []) => Err(missing()),
-        (None, [id, others @ ..]) if tolerances.fold_case => {
-            if others.iter().any(|other| name(other) != name(id)) {
+        (None, [id, ..]) if tolerances.fold_case => {
+            if !others(id).is_empty() {
                 let text = "several files differ from METADATA.XML in case only";
                 Err(PackageFinding::error(XdmCode::AmbiguousName, &*folder, text))
             } else {

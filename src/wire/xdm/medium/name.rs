@@ -41,7 +41,7 @@ pub(in crate::wire::xdm) fn read_name(
             flaws.add(Flaw::Unreadable);
             String::from_utf8_lossy(raw).into_owned()
         }
-        _ => raw.iter().map(|octet| cp437(*octet)).collect(),
+        _ => cp437_text(raw),
     };
     let refused = |code, text: &str, problem| Err(PackageFinding::error(code, shown(text), problem));
     if text.contains('\0') {
@@ -79,6 +79,11 @@ pub(in crate::wire::xdm) fn read_name(
         path.truncate(path.floor_char_boundary(limits.name_bytes));
     }
     Ok(ReadName { path, is_directory, flaws })
+}
+
+/// Octets as the text that CP437 has for them.
+pub(in crate::wire::xdm) fn cp437_text(octets: &[u8]) -> String {
+    octets.iter().map(|octet| cp437(*octet)).collect()
 }
 
 fn cp437(octet: u8) -> char {

@@ -255,6 +255,16 @@ impl Table {
         self.entry(id).and_then(|entry| entry.place)
     }
 
+    /// The entries below a directory, in the order of their names.
+    pub fn below(&self, directory: &str) -> impl Iterator<Item = EntryId> {
+        let prefix = format!("{directory}/");
+        let from = |id: &EntryId| folded(self.path(*id)).take(prefix.len()).cmp(folded(&prefix));
+        let start = self.order.partition_point(|id| from(id) == Ordering::Less);
+        let end = self.order.partition_point(|id| from(id) != Ordering::Greater);
+        let found = self.order.get(start..end).unwrap_or_default().iter().copied();
+        found.filter(move |id| self.path(*id).starts_with(&prefix))
+    }
+
     /// Looks a name up. The exact one wins over those that differ in case (H-15).
     pub fn find(&self, path: &str) -> Found {
         let from = |id: &EntryId| folded_order(self.path(*id), path);
@@ -273,5 +283,9 @@ impl Table {
 
 /// By name without regard to ASCII case.
 fn folded_order(a: &str, b: &str) -> Ordering {
-    a.bytes().map(|b| b.to_ascii_lowercase()).cmp(b.bytes().map(|b| b.to_ascii_lowercase()))
+    folded(a).cmp(folded(b))
+}
+
+fn folded(name: &str) -> impl Iterator<Item = u8> + '_ {
+    name.bytes().map(|b| b.to_ascii_lowercase())
 }

@@ -10,7 +10,7 @@ use crate::{
         vocabulary as v,
     },
     service::xdm::export::{
-        ExportError, Origin,
+        ExportError, Homes, Origin,
         metadata::{off_line, slot},
     },
 };
@@ -51,6 +51,7 @@ pub(super) async fn original_sets(
     ctx: &mut RequestContext,
     origin: &Origin,
     entries: &[RegistryObject],
+    homes: &Homes,
 ) -> Result<HashMap<String, RegistryObject>, ExportError> {
     let uuids = entries.iter().filter_map(|entry| entry.id.as_deref().map(str::to_owned));
     let query = Query::new(v::QUERY_GET_SUBMISSION_SETS).list("$uuid", uuids);
@@ -58,7 +59,7 @@ pub(super) async fn original_sets(
     let mut sets: HashMap<EntryUuid, RegistryObject> = HashMap::new();
     for object in objects.iter().filter(|object| matches!(object.kind, RimKind::RegistryPackage)) {
         let mut set = object.clone();
-        off_line(&mut set);
+        off_line(&mut set, homes);
         if let Some(uuid) = uuid_of(object) {
             sets.insert(uuid, set);
         }

@@ -57,7 +57,7 @@ impl Planner<'_> {
     }
 
     fn keep(&mut self, place: usize, mut association: RegistryObject) -> Result<(), ExportError> {
-        off_line(&mut association);
+        off_line(&mut association, &self.request.homes);
         match self.plan.drafts.get_mut(place) {
             Some(draft) => draft.object(&association),
             None => Ok(()),
@@ -107,7 +107,7 @@ impl Planner<'_> {
             };
             if asked.remove(&source) {
                 let mut folder = folder.clone();
-                off_line(&mut folder);
+                off_line(&mut folder, &self.request.homes);
                 if let Some(pseudonyms) = &self.pseudonyms {
                     pseudonyms.folder(&mut folder);
                 }
@@ -116,7 +116,7 @@ impl Planner<'_> {
                 }
                 draft.member(&folder)?;
             }
-            off_line(&mut association);
+            off_line(&mut association, &self.request.homes);
             draft.member(&association)?;
         }
         Ok(dropped)

@@ -91,6 +91,7 @@ impl Writer {
                 io::Seek::rewind(&mut file)?;
                 copy(file.as_file_mut(), |octets| self.block(octets))
             }
+            Step::Stretch(stretch) => copy(&mut stretch.read(), |octets| self.block(octets)),
             Step::End => self.end(),
             Step::Dicomdir { time } => {
                 let octets = std::mem::take(&mut self.dicomdir).write();

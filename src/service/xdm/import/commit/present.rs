@@ -12,7 +12,6 @@ use crate::{
     },
     service::xdm::import::{
         documents::StatedDocument,
-        examine::content_finding,
         verify::{judge, measure},
     },
     store::DocumentState,
@@ -45,11 +44,11 @@ impl Importer {
             let measured = spawn_blocking(move || measure(&medium, entry, &stated)).await?;
             match measured {
                 Ok(measured) => {
-                    same &= measured.sha1 == row.sha1 && measured.size_bytes == row.size_bytes;
+                    same &= measured.kept == (row.sha1, row.size_bytes);
                     let found = judge(&running.examined.medium, entry, document, &measured, report);
                     set.findings.extend(found);
                 }
-                Err(error) => set.findings.push(content_finding(&error, &report.file)),
+                Err(unread) => set.findings.push(unread.finding()),
             }
         }
         self.decide(running.choice, set);

@@ -13,12 +13,12 @@ use crate::{
         repository::{Received, SubmittedDocument},
         xdm::import::{
             documents::StatedDocument,
-            examine::{content_finding, next_block},
+            octets::{DocumentOctets, Unread},
             submission::entries,
-            verify::{HEAD_BYTES, Measured, Progress, block_bytes, hexadecimal, judge, measure},
+            verify::{HEAD_BYTES, Measured, Progress, hexadecimal, judge, measure},
         },
     },
-    wire::xdm::{ContentError, EntryId, Medium},
+    wire::xdm::{EntryId, Medium},
 };
 
 impl Importer {
@@ -38,7 +38,7 @@ impl Importer {
                 Ok(measured) => {
                     set.findings.extend(judge(&running.examined.medium, entry, document, &measured, report));
                 }
-                Err(error) => set.findings.push(content_finding(&error, &report.file)),
+                Err(unread) => set.findings.push(unread.finding()),
             }
         }
         self.decide(running.choice, set);
@@ -57,21 +57,14 @@ impl Importer {
         let mut submitted = Vec::with_capacity(documents.len());
         for (number, (document, id)) in documents.iter().zip(ids).enumerate() {
             let (Some(entry), Some(report)) = (document.entry, set.documents.get_mut(number)) else { continue };
-            match self.receive(&running.examined.medium, entry, running.progress).await? {
-                Ok((received, head)) => {
-                    let measured = Measured {
-                        size_bytes: received.size_bytes,
-                        sha1: received.sha1,
-                        sha256: Some(hexadecimal(&received.sha256)),
-                        crc32: received.crc32,
-                        head,
-                    };
+            match self.receive(&running.examined.medium, entry, document, running.progress).await? {
+                Ok((received, measured)) => {
                     set.findings.extend(judge(&running.examined.medium, entry, document, &measured, report));
                     submitted.push(SubmittedDocument { id, content: Ok(received) });
                 }
-                Err(error) => {
+                Err(unread) => {
                     report.verified = Some(false);
-                    set.findings.push(content_finding(&error, &report.file).at(&*report.unique_id));
+                    set.findings.push(unread.finding().at(&*report.unique_id));
                 }
             }
         }
@@ -84,33 +77,31 @@ impl Importer {
         &self,
         medium: &Medium,
         entry: EntryId,
+        document: &StatedDocument,
         progress: Progress<'_>,
-    ) -> Result<Result<(Received, Vec<u8>), ContentError>, ImportError> {
+    ) -> Result<Result<(Received, Measured), Unread>, ImportError> {
         let mut incoming = self.repository.receive()?;
-        let mut content = match medium.open(entry) {
-            Ok(content) => content,
-            Err(error) => return Ok(Err(error)),
-        };
-        let block_bytes = block_bytes(medium, entry);
+        // The store hashes what it keeps, which of several parts is something else.
+        let mut octets = DocumentOctets::new(medium, entry, document, document.parts.is_some());
+        let block_bytes = octets.block_bytes();
         let mut head = Vec::new();
         loop {
             let (back, read) = spawn_blocking(move || {
                 let mut block = vec![0; block_bytes];
-                let filled = next_block(&mut content, &mut block).map(|filled| filled.map_or(0, <[u8]>::len));
-                let read = filled.map(|filled| {
-                    block.truncate(filled);
+                let read = octets.read(&mut block).map(|count| {
+                    block.truncate(count);
                     Bytes::from(block)
                 });
-                (content, read)
+                (octets, read)
             })
             .await?;
-            content = back;
+            octets = back;
             let block = match read {
                 Ok(block) => block,
-                Err(error) => return Ok(Err(error)),
+                Err(unread) => return Ok(Err(unread)),
             };
             if block.is_empty() {
-                return Ok(Ok((incoming.finish().await?, head)));
+                break;
             }
             if head.is_empty() {
                 head.extend(block.iter().take(HEAD_BYTES));
@@ -118,5 +109,15 @@ impl Importer {
             progress(block.len() as u64);
             incoming.write(block).await?;
         }
+        let received = incoming.finish().await?;
+        let measured = octets.measured().unwrap_or_else(|| Measured {
+            size_bytes: received.size_bytes,
+            sha1: received.sha1,
+            sha256: Some(hexadecimal(&received.sha256)),
+            crc32: received.crc32,
+            head,
+            kept: (received.sha1, received.size_bytes),
+        });
+        Ok(Ok((received, measured)))
     }
 }

@@ -206,7 +206,7 @@ fn h_33_a_document_of_another_kind_is_kept_with_a_warning() {
 }
 
 #[test]
-fn r_32_52_a_document_of_several_parts_is_refused_with_parameters_too() {
+fn r_32_05_a_document_of_several_parts_lies_in_a_directory_of_its_own() {
     for mime_type in ["multipart/related", "Multipart/Related; boundary=x", "multipart/related;type=text/xml"] {
         assert_eq!(found(|doc, _| doc.mime_type = mime_type), [error("XdmMultipartUnsupported")], "{mime_type}");
     }

@@ -174,3 +174,38 @@ fn h_17_backslashes_in_names_and_uris() {
     assert_eq!(codes(&checked(&uri)), [warning("XdmBackslash")]);
     assert_eq!(strictly(&uri, |it| it.backslash = false), [error("XdmBackslash")]);
 }
+
+#[test]
+fn h_15_twins_of_what_describes_the_package_are_told() {
+    let with = |name: &str, octets: &[u8]| {
+        let mut entries = package(|_, _| {});
+        entries.push(ZipEntry::stored(name, octets));
+        checked(&entries)
+    };
+    let told = warning("XdmAmbiguousName");
+    let other = with("ihe_xdm/SUBSET01/METADATA.XML", b"<x/>");
+    assert_eq!((codes(&other), other.outcome, other.sets.len()), (vec![told], PackageOutcome::All, 1));
+    assert_eq!(other.findings[0].file, "ihe_xdm");
+    let metadata = with("IHE_XDM/SUBSET01/metadata.xml", b"<x/>");
+    assert_eq!((codes(&metadata), &*metadata.sets[0].findings[0].file), (vec![told], "IHE_XDM/SUBSET01/metadata.xml"));
+    let empty = with("IHE_XDM/subset01/OTHER.TXT", b"x");
+    assert_eq!((codes(&empty), empty.sets.len(), empty.outcome), (vec![told], 1, PackageOutcome::All));
+    assert_eq!(empty.sets[0].findings[0].file, "IHE_XDM/subset01");
+    let both = with("IHE_XDM/subset01/METADATA.XML", b"<x/>");
+    assert_eq!(both.sets.len(), 2, "each is a set");
+    assert_eq!(codes(&both), [told, told, error("XdmMetadataMalformed")]);
+    let two = renamed(|name| name.replace("IHE_XDM", "Ihe_xdm"));
+    let several = [two, vec![ZipEntry::stored("ihe_Xdm/S/METADATA.XML", b"<x/>")]].concat();
+    assert_eq!(codes(&checked(&several)), [error("XdmAmbiguousName")], "nobody can say which one is meant");
+    let wrapped = renamed(|name| format!("EXPORT/{name}"));
+    let wrapped = [wrapped, vec![ZipEntry::stored("EXPORT/ihe_xdm/S/METADATA.XML", b"<x/>")]].concat();
+    assert_eq!(codes(&checked(&wrapped)), [warning("XdmWrapped"), told]);
+}
+
+#[test]
+fn r_32_36_a_wrong_hash_or_size_puts_the_package_into_quarantine() {
+    assert!(!checked(&package(|_, _| {})).quarantined);
+    assert!(!checked(&package(|doc, _| doc.uri = Some("NONE.TXT".into()))).quarantined, "another fault");
+    assert!(checked(&package(|doc, _| doc.hash = Some("0".repeat(40)))).quarantined);
+    assert!(checked(&package(|doc, _| doc.size = Some("1".into()))).quarantined);
+}

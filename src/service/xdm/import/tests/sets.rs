@@ -125,7 +125,8 @@ fn r_32_04_other_files_do_not_change_the_result() {
             .map(|name| file(name, b"x")),
     );
     let report = checked(&entries);
-    assert_eq!((codes(&report), report.sets.len(), report.files), (vec![], 1, 9));
+    assert_eq!((codes(&report), report.sets.len(), report.files), (vec![warning("XdmDicomdirMalformed")], 1, 9));
+    assert_eq!((report.outcome, report.sets[0].state), (PackageOutcome::All, SetState::Ready));
 }
 
 #[test]
