@@ -103,7 +103,9 @@ impl MailService {
         if !self.step(&row, (MailState::Waiting, MailState::Sending), None, None, Vec::new()).await? {
             return Ok(Outcome::Done);
         }
-        match self.relay.send(Some(&self.settings.from), &to, &made).await {
+        // Nobody is told of a receipt that does not arrive (RFC 8098 §2.1).
+        let from = row.mail.receipt.is_none().then_some(&self.settings.from);
+        match self.relay.send(from, &to, &made).await {
             Ok(()) => self.sent(&row, now_ms).await,
             Err(error @ (SmtpError::NotReached(_) | SmtpError::Later(_))) => {
                 let why = error.to_string();
@@ -181,9 +183,10 @@ impl MailService {
         }
     }
 
-    /// Row 26 for each submission set of the package. With a link nothing has left yet: that is told when it is fetched.
+    /// Row 26 for each submission set of the package. With a link nothing has left yet: that is told when it is fetched. A
+    /// receipt carries nothing.
     pub(super) fn events(&self, row: &MailRow, actor: &Actor, verdict: Verdict, now_ms: i64) -> Vec<AuditEvent> {
-        if !self.auditor.records() || row.mail.pickup_id.is_some() {
+        if !self.auditor.records() || row.mail.pickup_id.is_some() || row.mail.receipt.is_some() {
             return Vec::new();
         }
         let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();

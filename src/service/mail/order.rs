@@ -81,7 +81,7 @@ impl MailService {
         }
         let mail = NewMail {
             id: id.clone(),
-            message_id: format!("<{}@{}>", ctx.fresh_uuid().to_string().replace("urn:uuid:", ""), self.settings.domain),
+            message_id: self.message_id(ctx),
             recipient: order.to.to_string(),
             notice: serde_json::to_string(&order.notice).map_err(io::Error::other)?,
             sets: stored_sets,
@@ -90,6 +90,7 @@ impl MailService {
             pickup_id: link.as_ref().map(|offered| offered.id.clone()),
             created_ms: ctx.now.as_millisecond(),
             sealed,
+            receipt: None,
         };
         if let Err(error) = self.enqueue(ctx, mail, order.priority).await {
             // Nobody knows of it.
@@ -123,17 +124,27 @@ impl MailService {
         Ok(self.pickup.offer(ctx, &order.package, &offer).await?)
     }
 
-    async fn enqueue(&self, ctx: &RequestContext, mail: NewMail, priority: Priority) -> Result<(), StoreError> {
-        let now_ms = ctx.now.as_millisecond();
-        let job = NewJob {
+    /// The job that hands a mail over.
+    pub(super) fn sending(&self, ctx: &RequestContext, mail: &NewMail, priority: Priority) -> NewJob {
+        NewJob {
             kind: SEND_MAIL,
             destination: self.relay.host.clone(),
             idempotency_key: Some(mail.id.clone()),
             payload: json!({ "mail": mail.id }).to_string(),
             priority,
-            run_at_ms: now_ms,
+            run_at_ms: ctx.now.as_millisecond(),
             owner_org_key: ctx.caller.organisation_key(),
-        };
+        }
+    }
+
+    /// A Message-ID that nobody has.
+    pub(super) fn message_id(&self, ctx: &mut RequestContext) -> String {
+        format!("<{}@{}>", ctx.fresh_uuid().to_string().replace("urn:uuid:", ""), self.settings.domain)
+    }
+
+    async fn enqueue(&self, ctx: &RequestContext, mail: NewMail, priority: Priority) -> Result<(), StoreError> {
+        let now_ms = ctx.now.as_millisecond();
+        let job = self.sending(ctx, &mail, priority);
         let ordered = self.store.write(move |tx| {
             let (mail, job) = (mail.clone(), job.clone());
             Box::pin(async move {

@@ -30,6 +30,7 @@ pub use crate::store::{Priority, XdmPackage};
 pub use caller::rights;
 pub use choice::{ImportOrder, ImportOrderError, PackageSummary};
 pub use fetch::PackageReader;
+pub(in crate::service) use files::NOBODYS;
 pub use files::{PackageFiles, Spool, SpoolError, Spooled};
 pub use order::{ExportOrder, ExportOrderError, ExportSettings, Recipient, WithoutBsnOrder};
 pub use upkeep::Upkeep;
@@ -253,6 +254,11 @@ impl Packages {
                 return self.get(id).await;
             }
         }
+    }
+
+    /// Changes when a job has ended, or a package was taken back.
+    pub fn endings(&self) -> watch::Receiver<u64> {
+        self.shared.ended.subscribe()
     }
 
     /// When a package goes whose job ends now.
