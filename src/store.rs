@@ -17,6 +17,6 @@ pub use sql::{
     NewMail, NewPickup, NewReceivedMail, NewXdmPackage, ObjectKind, PatientRow, PickupRow, PolicyRow, PostgresSettings,
     Priority, Problem, PruneError, PrunedMonth, ReadTx, ReceivedHead, ReceivedMail, ReceivedState, RecordedAnswer,
     ResolvedObject, RowKeys, RunningGrant, SealedAudit, SealedBatch, Settlement, Sight, SqliteSettings, Store,
-    StoreSettings, TakenJob, Tx, UnknownPatients, UseVerdict, Visit, VisitKind, Weight, XdmLoad, XdmPackage,
+    StoreSettings, TakenJob, Tx, UnknownPatients, UseVerdict, Visit, VisitKind, Weight, XdmLoad, XdmMail, XdmPackage,
     audit_files, audit_kept_since,
 };

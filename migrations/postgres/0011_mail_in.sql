@@ -21,7 +21,7 @@ CREATE TABLE mail_received (
     ended_ms BIGINT
 );
 CREATE UNIQUE INDEX mail_received_digest ON mail_received (digest);
-CREATE INDEX mail_received_package ON mail_received (package_id);
+CREATE INDEX mail_received_message ON mail_received (message_id);
 CREATE INDEX mail_received_open ON mail_received (received_ms) WHERE state < 3;
 
 -- receipt: what a mail says that is a receipt for one that came, JSON. The mail of a package that was ordered over HTTP has the

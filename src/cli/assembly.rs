@@ -170,15 +170,15 @@ pub(super) async fn run(
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
     let mut jobs = jobs(store.clone(), repository.clone(), auditor.clone());
+    let mail = mail::mail(config, &store, &auditor, tls.client.clone());
     let packages = match config.xdm.serve {
-        true => Some(packages::of(config, registry.as_ref(), importer, &store, &auditor)?),
+        true => Some(packages::of(config, registry.as_ref(), importer, &store, &auditor, mail.clone())?),
         false => None,
     };
     if let Some(packages) = &packages {
         jobs = packages.work_in(jobs);
         packages::start(packages).await?;
     }
-    let mail = mail::mail(config, &store, &auditor, tls.client.clone());
     if let Some(mail) = mail.clone() {
         jobs = jobs.with(SEND_MAIL, SENDING, mail.send_mail(Arc::new(now_ms)));
     }

@@ -162,4 +162,15 @@ mod tests {
             assert!(refused.starts_with(code), "{line}: {refused}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_in_a_line_makes_the_reader_panic(
+            verb in "(MAIL FROM:|RCPT TO:|LHLO |mail from: )?",
+            rest in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+        ) {
+            let _ = Command::read(&[verb.as_bytes(), b"<", &rest].concat());
+            let _ = Command::read(&rest);
+        }
+    }
 }

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use lettre::Address;
 
 pub use inbox::{Inbox, InboxError, InboxSettings, Incoming, OPEN_MAIL, OPENING};
+pub(in crate::service) use order::PreparedMail;
 pub use order::{MailOrder, Ordered};
 pub use receive::{NotOpened, Received, ReceivedPackage, open};
 

@@ -60,7 +60,7 @@ pub use registry::{AssociationRow, FolderRow, Labels, RowKeys};
 pub use sight::{Combination, Sight};
 pub use tx::{ReadTx, Tx};
 pub use writer::Weight;
-pub use xdm::{NewXdmPackage, Settlement, XdmLoad, XdmPackage};
+pub use xdm::{NewXdmPackage, Settlement, XdmLoad, XdmMail, XdmPackage};
 
 use crate::store::StoreError;
 

@@ -3,6 +3,7 @@
 
 mod conversation;
 mod lmtp;
+mod ordered;
 mod waiting;
 
 use std::{
@@ -49,6 +50,7 @@ pub fn trials() -> Vec<Trial> {
     all.extend(waiting::trials());
     all.extend(lmtp::trials());
     all.extend(conversation::trials());
+    all.extend(ordered::trials());
     all
 }
 

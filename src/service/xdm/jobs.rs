@@ -13,6 +13,7 @@ mod export;
 mod fetch;
 mod files;
 mod import;
+mod mailing;
 mod order;
 mod ordering;
 mod settle;
@@ -32,6 +33,7 @@ pub use choice::{ImportOrder, ImportOrderError, PackageSummary};
 pub use fetch::PackageReader;
 pub(in crate::service) use files::NOBODYS;
 pub use files::{PackageFiles, Spool, SpoolError, Spooled};
+pub use mailing::Mailing;
 pub use order::{ExportOrder, ExportOrderError, ExportSettings, Recipient, WithoutBsnOrder};
 pub use upkeep::Upkeep;
 pub use watched::{Watch, WatchSettings};
@@ -104,6 +106,8 @@ struct Shared {
     origin: Option<Origin>,
     /// Absent where the repository is elsewhere.
     importer: Option<Importer>,
+    /// Absent where nothing is sent.
+    mailing: Option<Mailing>,
     clock: Clock,
     /// Wakes the worker.
     bell: Arc<Notify>,
@@ -153,18 +157,21 @@ struct Payload {
 }
 
 impl Packages {
-    /// Packages of these actors, in these files. `origin` and `importer` are absent where there is no registry or repository.
+    /// Packages of these actors, in these files. `origin` and `importer` are absent where there is no registry or repository,
+    /// `mailing` where nothing is sent.
     pub fn new(
         store: Store,
         auditor: Auditor,
         files: PackageFiles,
         settings: PackageSettings,
         actors: (Option<Here>, Option<Importer>),
+        mailing: Option<Mailing>,
         clock: Clock,
     ) -> Self {
         let (origin, importer) = (actors.0.map(Origin::Here), actors.1);
         let (bell, ended) = (Arc::default(), watch::Sender::new(0));
-        Self { shared: Arc::new(Shared { store, auditor, files, settings, origin, importer, clock, bell, ended }) }
+        let shared = Shared { store, auditor, files, settings, origin, importer, mailing, clock, bell, ended };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Adds the handlers of packages to a worker, and lets orders wake it.

@@ -69,6 +69,11 @@ impl MailState {
         }
     }
 
+    pub(super) fn from_store(number: i64) -> Result<Self, StoreError> {
+        let state = Self::ALL.into_iter().find(|state| state.to_store() == number);
+        state.ok_or(StoreError::Corrupt { what: "mail_sent.state" })
+    }
+
     /// In a word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -147,7 +152,7 @@ struct Stored {
 
 impl Stored {
     fn read(self) -> Result<MailRow, StoreError> {
-        let state = MailState::ALL.into_iter().find(|state| state.to_store() == self.state);
+        let state = MailState::from_store(self.state)?;
         let mail = NewMail {
             id: self.mail_id,
             message_id: self.message_id,
@@ -161,13 +166,7 @@ impl Stored {
             sealed: self.sealed != 0,
             receipt: self.receipt,
         };
-        Ok(MailRow {
-            mail,
-            state: state.ok_or(StoreError::Corrupt { what: "mail_sent.state" })?,
-            problem: self.problem,
-            sent_ms: self.sent_ms,
-            receipt_ms: self.receipt_ms,
-        })
+        Ok(MailRow { mail, state, problem: self.problem, sent_ms: self.sent_ms, receipt_ms: self.receipt_ms })
     }
 }
 

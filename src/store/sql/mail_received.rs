@@ -22,8 +22,9 @@ statements! {
     RECEIVED_SETTLE = "UPDATE mail_received SET state = $2, problem = $3, ended_ms = $4, sender = COALESCE($5, sender), \
         message_id = COALESCE($6, message_id), receipt_to = COALESCE($7, receipt_to) WHERE mail_id = $1 AND state < 3";
     RECEIVED_ANSWER = "UPDATE mail_received SET receipt_mail_id = $2 WHERE mail_id = $1 AND receipt_mail_id IS NULL \
-        AND NOT EXISTS (SELECT 1 FROM mail_received o WHERE o.package_id = mail_received.package_id \
-        AND o.receipt_mail_id IS NOT NULL)";
+        AND NOT EXISTS (SELECT 1 FROM mail_received o WHERE o.message_id = mail_received.message_id \
+        AND o.sender = mail_received.sender AND o.receipt_mail_id IS NOT NULL \
+        AND (mail_received.package_id IS NULL OR o.package_id = mail_received.package_id))";
     RECEIVED_STRANDED = "SELECT mail_id FROM mail_received WHERE mail_received.state = 1 AND NOT EXISTS (SELECT 1 FROM job \
         WHERE job.kind = $1 AND job.idempotency_key = mail_id AND (job.state = 1 OR job.state = 2)) \
         ORDER BY received_ms, mail_id";
@@ -228,7 +229,8 @@ impl Tx {
         Ok(self.execute(&RECEIVED_SETTLE, args).await? == 1)
     }
 
-    /// Notes in which mail the sender is told; false when they are told already, also of the same package in another mail.
+    /// Notes in which mail the sender is told; false when they are told already, also where the same message came by another
+    /// way. What a stranger sent under the same Message-ID does not keep the sender of a package from being told.
     pub async fn note_mail_answered(&mut self, id: &str, receipt_mail_id: &str) -> Result<bool, StoreError> {
         Ok(self.execute(&RECEIVED_ANSWER, args![id, receipt_mail_id]).await? == 1)
     }

@@ -34,7 +34,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Settings of the clinic, which takes mail, and sends through the same relay.
-fn clinic(post: &Post, store: Store) -> Prepared {
+pub(super) fn clinic(post: &Post, store: Store) -> Prepared {
     let partners = post.folder.join("clinics-partners");
     fs::create_dir_all(&partners).expect("room");
     fs::copy(post.folder.join("ours.pem"), partners.join(format!("{OURS}.pem"))).expect("copied");
@@ -58,13 +58,13 @@ impl Post {
     }
 
     #[track_caller]
-    fn delivered(&self, server: &TestServer, (from, to): (&str, &str), mail: &Path) {
+    pub(super) fn delivered(&self, server: &TestServer, (from, to): (&str, &str), mail: &Path) {
         let output = self.deliver(server, (from, to), mail);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// The mail with this number that the relay took, when it has.
-    fn taken(&self, number: usize) -> PathBuf {
+    pub(super) fn taken(&self, number: usize) -> PathBuf {
         let path = self.folder.join(format!("out/{number}.eml"));
         until(|| path.exists());
         path
@@ -193,11 +193,16 @@ fn round_trip(store: Store) {
     post.delivered(&ours, ("", OURS), &post.taken(4));
     until(|| mails()[1]["state"] == "refused");
     assert_eq!(mails()[1]["problem"], "XdmSignatureInvalid");
+    // By another way as well: it is told once.
+    let text = fs::read_to_string(&tampered).expect("seven bits");
+    fs::write(&tampered, format!("Received: from elsewhere\r\n{text}")).expect("written");
+    post.delivered(&theirs, (OURS, THEIRS), &tampered);
+    assert_eq!(received_as(&theirs, 3, "refused")["receipt"], Value::Null, "R-32-30");
     assert_eq!(entries(&theirs, PATIENT).len(), 1, "nothing of it was taken over");
-    assert_eq!(audited(&theirs), ["Success", "Minor"], "R-32-41: each is told");
+    assert_eq!(audited(&theirs), ["Success", "Minor", "Minor"], "R-32-41: each is told");
     trail::is_whole(&theirs.prepared);
     let kept = scratch::files_below(&theirs.prepared.data.join("xdm/received"));
-    assert_eq!(kept.len(), 1, "what was refused can be looked at: {kept:?}");
+    assert_eq!(kept.len(), 2, "what was refused can be looked at: {kept:?}");
 }
 
 fn twice(store: Store) {

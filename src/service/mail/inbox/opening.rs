@@ -189,11 +189,13 @@ impl Inbox {
                     true => (ReceivedState::Done, None),
                     false => (ReceivedState::Refused, Some("XdmReceipt: it is about no mail of ours, or came before")),
                 };
-                tx.settle_received_mail(&id, state, problem, &head, now_ms).await
+                tx.settle_received_mail(&id, state, problem, &head, now_ms).await?;
+                Ok::<_, StoreError>(noted)
             })
         });
-        let _: bool = noted.await?;
-        if let Err(error) = self.shared.spool.remove(&row.id) {
+        if noted.await?
+            && let Err(error) = self.shared.spool.remove(&row.id)
+        {
             tracing::warn!(%error, "a mail that was dealt with could not be deleted");
         }
         Ok(())
