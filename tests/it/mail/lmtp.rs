@@ -250,6 +250,12 @@ fn held(store: Store) {
     let receipt = post.receipt(2);
     let said = "XdmWithdrawn; 1 of 1 sets not taken";
     assert_eq!((&receipt["original"], &receipt["error"]), (&json!("<2@ziekenhuis.example>"), &json!(said)));
+    // Nobody decides about the third until its time is over.
+    waits(3, "<3@ziekenhuis.example>");
+    trail::tamper(&server.prepared, false, "UPDATE xdm_package SET expires_ms = 1 WHERE state = 6");
+    let server = server.restart().expect("a server");
+    let receipt = post.receipt(3);
+    assert_eq!((&receipt["original"], &receipt["error"]), (&json!("<3@ziekenhuis.example>"), &json!("XdmExpired")));
     assert_eq!(entries(&server, PATIENT).len(), 1);
 }
 
