@@ -116,9 +116,21 @@ fn taken_back(store: Store) {
     // The operator takes it back as well.
     let at = ordered(&server, &order(&patient, "mail"));
     settled(&server, &at);
+    until(|| told(200, &get(&server, &at))["mail"]["problem"].is_string());
     let id = at.rsplit('/').next().expect("an id");
     assert!(knoop(&server.prepared, &["jobs", "withdraw", id]).status.success());
     mail_is(&server, &at, "withdrawn");
+    // While the relay is being talked to it is out of our hands; where the relay did not take it, it is not tried again.
+    let at = ordered(&server, &order(&patient, "mail"));
+    settled(&server, &at);
+    until(|| told(200, &get(&server, &at))["mail"]["problem"].is_string());
+    trail::tamper(&server.prepared, false, "UPDATE mail_sent SET state = 2 WHERE state = 1");
+    assert_eq!(call(&server, "DELETE", &at, &[], b"").status, 204);
+    assert_eq!(told(200, &get(&server, &at))["mail"]["state"], "sending");
+    trail::tamper(&server.prepared, false, "UPDATE mail_sent SET state = 1 WHERE state = 2");
+    trail::tamper(&server.prepared, false, "UPDATE job SET run_at_ms = 0 WHERE kind = 'send-mail'");
+    mail_is(&server, &at, "withdrawn");
+    assert!(scratch::files_below(&channel.folder.join("out")).is_empty());
 }
 
 fn not_here(store: Store) {
