@@ -34,12 +34,13 @@ use crate::{
     client::{Peer, RemoteRegistry},
     config::{Config, DatabaseLocation},
     http::{self, Endpoint, Metrics, Operations, UserAssertions},
+    lmtp,
     service::{
         Access, Auditor, Registry, Repository,
         access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
         audit_view::AuditView,
         jobs::{Clock, Jobs, Policy},
-        mail::{SEND_MAIL, SENDING},
+        mail::{OPEN_MAIL, OPENING, SEND_MAIL, SENDING},
         nodes::Nodes,
         refusals::RefusalLog,
         repository::{CONFIRM_REGISTRATION, RegistryLink},
@@ -161,7 +162,7 @@ fn now_ms() -> i64 {
 pub(super) async fn run(
     config: &Config,
     actors: Actors,
-    bound: Bound,
+    mut bound: Bound,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let importer = actors.importer(config)?;
@@ -169,17 +170,21 @@ pub(super) async fn run(
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
     let mut jobs = jobs(store.clone(), repository.clone(), auditor.clone());
+    let mail = mail::mail(config, &store, &auditor, tls.client.clone());
     let packages = match config.xdm.serve {
-        true => Some(packages::of(config, registry.as_ref(), importer, &store, &auditor)?),
+        true => Some(packages::of(config, registry.as_ref(), importer, &store, &auditor, mail.clone())?),
         false => None,
     };
     if let Some(packages) = &packages {
         jobs = packages.work_in(jobs);
         packages::start(packages).await?;
     }
-    let mail = mail::mail(config, &store, &auditor, tls.client.clone());
     if let Some(mail) = mail.clone() {
         jobs = jobs.with(SEND_MAIL, SENDING, mail.send_mail(Arc::new(now_ms)));
+    }
+    let inbox = mail::inbox(config, &store, &auditor, packages.as_ref(), mail.clone(), jobs.bell()).await?;
+    if let Some(inbox) = inbox.clone() {
+        jobs = jobs.with(OPEN_MAIL, OPENING, inbox.open_mail(Arc::new(now_ms)));
     }
     development::admit_clients(config, &store).await?;
     let nodes = Arc::new(Nodes::load(&store).await.context("the nodes cannot be read")?);
@@ -248,8 +253,19 @@ pub(super) async fn run(
         background.push(tokio::spawn(assertions::purge_now_and_then(judge.clone(), stopped.clone())));
         background.push(tokio::spawn(assertions::keep_fresh(config.clone(), judge, stopped.clone())?));
     }
-    if config.pickup.listen.is_some() || mail.is_some() {
-        let clearing = mail::clear_now_and_then(pickup, mail, config.email.retention, stopped.clone());
+    if let Some((inbox, socket)) = inbox.clone().zip(bound.take_mail()) {
+        let (clock, listener) = (Arc::new(now_ms), mail::lmtp(config, socket));
+        let answering = inbox.clone().answer_until(clock.clone(), until(stopped.clone()));
+        background.push(tokio::spawn(answering));
+        let taking = lmtp::serve(listener, inbox, clock, until(stopped.clone()));
+        background.push(tokio::spawn(async move {
+            if let Err(error) = taking.await {
+                tracing::error!(%error, "the listener for mail cannot be used");
+            }
+        }));
+    }
+    if config.pickup.listen.is_some() || mail.is_some() || inbox.is_some() {
+        let clearing = mail::clear_now_and_then(pickup, mail, inbox, config.email.retention, stopped.clone());
         background.push(tokio::spawn(clearing));
     }
     background.extend(clock.map(|clock| {

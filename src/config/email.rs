@@ -1,6 +1,6 @@
 //! `[email]`: packages by mail. Source: spec xdm §6.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use lettre::Address;
 use secrecy::SecretString;
@@ -44,6 +44,18 @@ pub struct EmailConfig {
     pub retention: Duration,
     /// Time for a mail and the relay's answer to it.
     pub send_timeout: Duration,
+    /// Where mail comes in by LMTP; `None` takes none.
+    pub lmtp: Option<SocketAddr>,
+    /// Connections with mail that comes in, at a time.
+    pub lmtp_connections: usize,
+    /// Time for the next line of mail that comes in, or its next octets.
+    pub lmtp_timeout: Duration,
+    /// Addresses of ours, in lower case; every address is where none is named.
+    pub recipients: Vec<String>,
+    /// Take packages over without asking that are green in every check (R-32-34).
+    pub auto_commit: bool,
+    /// The node in whose name packages that come in are taken over; absent stands for this installation.
+    pub node: Option<String>,
 }
 
 /// How the connection to the relay is protected.
@@ -78,7 +90,19 @@ impl EmailConfig {
             max_bytes: s.size("email.max_bytes", "20 MiB", "100 MiB"),
             retention: s.duration("email.retention", Duration::from_secs(90 * 86_400)),
             send_timeout: s.duration("email.send_timeout", Duration::from_secs(300)),
+            lmtp: s.with("email.lmtp", lmtp).flatten(),
+            lmtp_connections: s.number("email.lmtp_connections", 4, 1, 100),
+            lmtp_timeout: s.duration_within("email.lmtp_timeout", Duration::from_secs(300), "1 h"),
+            recipients: s.list_with("email.recipients", address),
+            auto_commit: s.parsed("email.auto_commit", false),
+            node: s.optional("email.node"),
         };
+        let lmtp_elsewhere = s.parsed("email.lmtp_elsewhere", false);
+        if email.lmtp.is_some_and(|address| !address.ip().is_loopback()) && !lmtp_elsewhere {
+            let text = "an address of this machine, such as 127.0.0.1:2525: anybody who reaches it may hand in mail. \
+                        email.lmtp_elsewhere = true opens another";
+            s.contradiction("email.lmtp", text);
+        }
         if email.certificate_file.is_some() != email.key_file.is_some() {
             s.contradiction("email", "certificate_file and key_file belong together");
         }
@@ -97,6 +121,18 @@ impl EmailConfig {
         }
         email
     }
+}
+
+fn lmtp(text: &str) -> Result<Option<SocketAddr>, String> {
+    match text {
+        "none" => Ok(None),
+        address => address.parse().map(Some).map_err(|_| "an address such as 127.0.0.1:2525, or none".to_owned()),
+    }
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let address: Address = text.parse().map_err(|_| format!("'{text}' is no mail address"))?;
+    Ok(address.to_string().to_ascii_lowercase())
 }
 
 fn relay(text: &str) -> Result<(String, u16), String> {
@@ -139,6 +175,19 @@ mod tests {
         assert_eq!((email.allow_unsigned, email.send_unencrypted), (false, false));
         assert_eq!((email.notify, email.max_bytes), (true, 20 << 20));
         assert!(email.relay.is_none());
+    }
+
+    #[test]
+    fn mail_comes_in_on_this_machine_or_where_that_is_said_to_be_meant() {
+        assert_eq!(Config::default().email.lmtp, None);
+        let here = "[email]\nlmtp = \"127.0.0.1:2525\"\nrecipients = [\"Packages@Hospital.example\"]\n";
+        let email = Config::from_text("knoop.toml", here).expect("in order").email;
+        assert_eq!(email.recipients, ["packages@hospital.example"]);
+        assert_eq!((email.auto_commit, email.lmtp_connections), (false, 4));
+        let elsewhere = here.replace("127.0.0.1", "0.0.0.0");
+        assert!(refused(&elsewhere).contains("email.lmtp_elsewhere"));
+        assert!(Config::from_text("knoop.toml", &format!("{elsewhere}lmtp_elsewhere = true\n")).is_ok());
+        assert!(refused("[email]\nrecipients = [\"hospital\"]\n").contains("no mail address"));
     }
 
     #[test]

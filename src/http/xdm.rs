@@ -50,6 +50,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
                 .route(web::get().to(export::fetch))
                 .route(web::head().to(export::fetch)),
         )
+        .service(web::resource("/xdm/export/{id}/code").route(web::post().to(export::new_code)))
         .service(web::resource("/xdm/import").route(web::get().to(import::list)))
         .service(web::resource("/xdm/import/inspect").route(web::post().to(import::inspect)))
         .service(

@@ -1,4 +1,4 @@
-//! Packages by mail: ordered, then handed to the relay by a job, and confirmed by a receipt.
+//! Packages by mail: ordered, then handed to the relay by a job, and confirmed by a receipt; and those that come in.
 //!
 //! One mail for each package. Where the package is too large, or nobody gave a certificate of the addressee, the mail carries a
 //! link to the pick-up page instead, and the sender gets a code to pass on in another way. What the relay may have taken is not
@@ -7,8 +7,10 @@
 //! Source: spec xdm §6 (R-32-24 to R-32-31); design section 9 (Jobs).
 
 mod deliver;
+mod inbox;
 mod make;
 mod order;
+mod receipt;
 mod receive;
 mod withdraw;
 
@@ -16,6 +18,8 @@ use std::path::PathBuf;
 
 use lettre::Address;
 
+pub use inbox::{Inbox, InboxError, InboxSettings, Incoming, OPEN_MAIL, OPENING};
+pub(in crate::service) use order::PreparedMail;
 pub use order::{MailOrder, Ordered};
 pub use receive::{NotOpened, Received, ReceivedPackage, open};
 

@@ -36,6 +36,8 @@ impl Spool {
     pub(in crate::service) fn keep(&self, id: &str, mut source: impl Read) -> io::Result<u64> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let part = self.folder.join(format!("{id}.part"));
+        // A process that died over it may have left one.
+        let _ = fs::remove_file(&part);
         let mut copy = || {
             let mut target = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
             let mut block = vec![0; BLOCK];

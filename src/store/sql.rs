@@ -17,6 +17,7 @@ mod documents;
 mod export;
 mod jobs;
 mod mail;
+mod mail_received;
 mod nodes;
 mod open;
 mod patients;
@@ -51,6 +52,7 @@ pub use doctor::{DurabilitySetting, Problem};
 pub use documents::{BlobState, DocumentRow, DocumentState, NewDocument};
 pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob};
 pub use mail::{MailRow, MailState, NewMail};
+pub use mail_received::{NewReceivedMail, ReceivedHead, ReceivedMail, ReceivedState};
 pub use open::{PostgresSettings, SqliteSettings, StoreSettings};
 pub use patients::{MergeError, PatientRow, UnknownPatients};
 pub use pickup::{NewPickup, PickupRow, Visit, VisitKind};
@@ -58,7 +60,7 @@ pub use registry::{AssociationRow, FolderRow, Labels, RowKeys};
 pub use sight::{Combination, Sight};
 pub use tx::{ReadTx, Tx};
 pub use writer::Weight;
-pub use xdm::{NewXdmPackage, Settlement, XdmLoad, XdmPackage};
+pub use xdm::{NewXdmPackage, Settlement, XdmLoad, XdmMail, XdmPackage};
 
 use crate::store::StoreError;
 

@@ -42,7 +42,11 @@ const TABLE: &[(&str, &[&str])] = &[
     ("telemetry", &["model", "config"]),
     ("config", &["model"]),
     ("http", &["model", "wire", "security", "service", "config", "telemetry"]),
-    ("cli", &["model", "validate", "wire", "store", "security", "client", "service", "http", "config", "telemetry"]),
+    ("lmtp", &["service"]),
+    (
+        "cli",
+        &["model", "validate", "wire", "store", "security", "client", "service", "http", "lmtp", "config", "telemetry"],
+    ),
 ];
 
 fn each_room_uses_only_what_it_may() {

@@ -1,5 +1,9 @@
-//! Packages by mail: to a relay that is another program, opened with `openssl cms` and Python, and the other way round.
+//! Packages by mail: to a relay that is another program, opened with `openssl cms` and Python, and the other way round; and
+//! mail that comes in by LMTP.
 
+mod conversation;
+mod lmtp;
+mod ordered;
 mod waiting;
 
 use std::{
@@ -44,6 +48,9 @@ pub fn trials() -> Vec<Trial> {
     ];
     all.extend(own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)));
     all.extend(waiting::trials());
+    all.extend(lmtp::trials());
+    all.extend(conversation::trials());
+    all.extend(ordered::trials());
     all
 }
 

@@ -2,19 +2,22 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use anyhow::Context;
+use tokio::sync::{Notify, watch};
 
-use super::{now_ms, tls::trusting, until};
+use super::{now_ms, settings::import_settings, tls::trusting, until};
 use crate::{
-    cli::clock,
+    cli::{Failure, clock},
     client::{SmtpRelay, SmtpTls},
     config::{Config, RelayTls},
     http::PickupPage,
+    lmtp::LmtpListener,
     security::{smime::SmimeSettings, tls::Live},
     service::{
         Auditor,
-        mail::{MailService, MailSettings},
+        mail::{Inbox, InboxSettings, MailService, MailSettings},
         pickup::{Pickup, PickupSettings},
+        xdm::jobs::Packages,
     },
     store::Store,
 };
@@ -83,6 +86,51 @@ pub(in crate::cli) fn mail(
     Some(MailService::new(store.clone(), auditor.clone(), pickup, relay, folder, settings))
 }
 
+/// Mails that come in, where there is a listener for them.
+///
+/// # Errors
+/// When nothing takes their packages over here, or their folder cannot be used.
+pub(super) async fn inbox(
+    config: &Config,
+    store: &Store,
+    auditor: &Auditor,
+    packages: Option<&Packages>,
+    mail: Option<MailService>,
+    bell: Arc<Notify>,
+) -> Result<Option<Inbox>, Failure> {
+    if config.email.lmtp.is_none() {
+        return Ok(None);
+    }
+    let Some(packages) = packages.filter(|packages| packages.imports()) else {
+        return Err(Failure::wrong_use("email.lmtp needs xdm.serve and the repository role: what comes is imported"));
+    };
+    let email = &config.email;
+    let settings = InboxSettings {
+        recipients: email.recipients.clone(),
+        max_bytes: email.max_bytes,
+        smime: smime_settings(config),
+        allow_unsigned: email.allow_unsigned,
+        rules: import_settings(config)?,
+        auto_commit: email.auto_commit,
+        node: email.node.clone(),
+    };
+    let folder = config.data.join("xdm").join("received");
+    let inbox = Inbox::open(store.clone(), auditor.clone(), packages.clone(), mail, folder, settings, bell)
+        .context("the folder of mails that come in cannot be used")?;
+    let returned = inbox.start(now_ms()).await.context("mails of an earlier run cannot be put in order")?;
+    if returned > 0 {
+        tracing::info!(returned, "mails of an earlier run are opened");
+    }
+    Ok(Some(inbox))
+}
+
+/// The listener for them.
+pub(super) fn lmtp(config: &Config, listener: std::net::TcpListener) -> LmtpListener {
+    let email = &config.email;
+    let (hello, connections, idle) = (email.hello.clone(), email.lmtp_connections, email.lmtp_timeout);
+    LmtpListener { listener, hello, connections, idle }
+}
+
 /// The page over them.
 pub(super) fn page(config: &Config, pickup: Pickup) -> Arc<PickupPage> {
     let rate = NonZeroU32::new(config.pickup.requests_per_minute).unwrap_or(NonZeroU32::MIN);
@@ -93,6 +141,7 @@ pub(super) fn page(config: &Config, pickup: Pickup) -> Arc<PickupPage> {
 pub(super) async fn clear_now_and_then(
     pickup: Pickup,
     mail: Option<MailService>,
+    inbox: Option<Inbox>,
     retention: Duration,
     stopped: watch::Receiver<bool>,
 ) {
@@ -108,6 +157,11 @@ pub(super) async fn clear_now_and_then(
             && let Err(error) = mail.clear(now_ms(), forget_ms).await
         {
             tracing::warn!(%error, "mails that ended could not be cleared away");
+        }
+        if let Some(inbox) = &inbox
+            && let Err(error) = inbox.clear(now_ms(), forget_ms).await
+        {
+            tracing::warn!(%error, "mails that came could not be cleared away");
         }
         match cleared.await {
             Ok(0) => {}

@@ -5,17 +5,18 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use tokio::sync::watch;
 
-use super::{now_ms, until};
+use super::{mail::pickup_url, now_ms, settings::import_settings, until};
 use crate::{
     cli::{Failure, metadata::CodeLists},
     config::{Config, XdmWatch},
     model::{XuaMode, rim::AdhocQueryRequest, xdm::Delivery},
     service::{
         Auditor, Registry,
+        mail::MailService,
         xdm::{
             Importer,
             export::{Here, Homes},
-            jobs::{ExportSettings, PackageFiles, PackageSettings, Packages, Upkeep, Watch, WatchSettings},
+            jobs::{ExportSettings, Mailing, PackageFiles, PackageSettings, Packages, Upkeep, Watch, WatchSettings},
         },
     },
     store::Store,
@@ -35,6 +36,7 @@ pub(in crate::cli) fn of(
     importer: Option<Importer>,
     store: &Store,
     auditor: &Auditor,
+    mail: Option<MailService>,
 ) -> Result<Packages, Failure> {
     let files = PackageFiles::open(&config.xdm_path()).context("the folder of packages cannot be made")?;
     let repository = importer.as_ref().map(Importer::repository).cloned();
@@ -45,7 +47,7 @@ pub(in crate::cli) fn of(
         retention: config.xdm.retention,
         node_bytes: config.xdm.node_bytes,
         package_bytes: config.xdm.limits.package_bytes,
-        deliveries: vec![Delivery::Package],
+        deliveries: deliveries(config, mail.is_some()),
         assertions: required.map(|(transaction, _)| *transaction).collect(),
         export: ExportSettings {
             source_id: config.xdm.source_id.clone(),
@@ -59,7 +61,19 @@ pub(in crate::cli) fn of(
         },
     };
     let clock = Arc::new(now_ms);
-    Ok(Packages::new(store.clone(), auditor.clone(), files, settings, (origin, importer), clock))
+    let mailing = match mail {
+        Some(service) => Some(Mailing { service, rules: import_settings(config)? }),
+        None => None,
+    };
+    Ok(Packages::new(store.clone(), auditor.clone(), files, settings, (origin, importer), mailing, clock))
+}
+
+/// How packages may leave: a reference needs mail and a page.
+fn deliveries(config: &Config, sends: bool) -> Vec<Delivery> {
+    let mut all = vec![Delivery::Package];
+    all.extend(sends.then_some(Delivery::Mail));
+    all.extend((sends && pickup_url(config).is_some()).then_some(Delivery::Reference));
+    all
 }
 
 /// The request element of a query, for the audit trail.

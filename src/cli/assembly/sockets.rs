@@ -25,6 +25,8 @@ pub(in crate::cli) struct Sockets {
     pub operations: Option<SocketAddr>,
     /// The page from which packages are fetched.
     pub pickup: Option<SocketAddr>,
+    /// Mail that comes in.
+    pub lmtp: Option<SocketAddr>,
 }
 
 /// Sockets that the command line names.
@@ -56,6 +58,7 @@ impl Sockets {
             insecure_loopback: named.insecure_loopback.or(listeners.insecure_loopback.filter(|_| !named.only)),
             operations: listeners.operations.filter(|_| !named.only),
             pickup: config.pickup.listen.filter(|_| !named.only),
+            lmtp: config.email.lmtp.filter(|_| !named.only),
         })
     }
 }
@@ -67,6 +70,7 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// The sockets of a server, bound before anything else is touched, so that a taken port is told at once.
 pub(in crate::cli) struct Bound {
     sockets: [Option<TcpListener>; 4],
+    mail: Option<TcpListener>,
     /// Address of the listener with mutual TLS.
     pub https: Option<SocketAddr>,
     /// Address of the SOAP listener without TLS.
@@ -75,6 +79,8 @@ pub(in crate::cli) struct Bound {
     pub operations: Option<SocketAddr>,
     /// Address of the page from which packages are fetched.
     pub pickup: Option<SocketAddr>,
+    /// Address at which mail comes in.
+    pub lmtp: Option<SocketAddr>,
 }
 
 impl Bound {
@@ -90,6 +96,7 @@ impl Bound {
         let soap = sockets.insecure_loopback.map(|port| bind((Ipv4Addr::LOCALHOST, port).into())).transpose()?;
         let operations = sockets.operations.map(bind).transpose()?;
         let pickup = sockets.pickup.map(bind).transpose()?;
+        let mail = sockets.lmtp.map(bind).transpose()?;
         if soap.is_some() {
             tracing::warn!(
                 "plain HTTP without any authentication is open on 127.0.0.1; for tests and a local proxy only"
@@ -101,7 +108,9 @@ impl Bound {
             soap: address(&soap),
             operations: address(&operations),
             pickup: address(&pickup),
+            lmtp: address(&mail),
             sockets: [https, soap, operations, pickup],
+            mail,
         })
     }
 
@@ -112,7 +121,13 @@ impl Bound {
         };
         let [https, soap] = [part("https", "https", self.https), part("soap", "http", self.soap)];
         let [operations, pickup] = [part("operations", "http", self.operations), part("pickup", "https", self.pickup)];
-        format!("ready{https}{soap}{operations}{pickup}")
+        let lmtp = part("lmtp", "lmtp", self.lmtp);
+        format!("ready{https}{soap}{operations}{pickup}{lmtp}")
+    }
+
+    /// The socket at which mail comes in.
+    pub(super) fn take_mail(&mut self) -> Option<TcpListener> {
+        self.mail.take()
     }
 
     /// The sockets with what belongs to them.

@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use crate::{
     cli::{
         DataArgs, Failure,
-        assembly::{audit, audit_settings, open_store, packages},
+        assembly::{audit, audit_settings, mail, open_store, packages},
         clock,
         table::Table,
     },
@@ -91,7 +91,8 @@ pub(super) fn run(args: JobsArgs) -> Result<(), Failure> {
 
 async fn work(command: &JobsCommand, config: &Config, store: &Store) -> Result<(), Failure> {
     let auditor = Auditor::new(store.clone(), audit_settings(config));
-    let packages = packages::of(config, None, None, store, &auditor)?;
+    let mail = mail(config, store, &auditor, None);
+    let packages = packages::of(config, None, None, store, &auditor, mail)?;
     match command {
         JobsCommand::List { direction, shared } => {
             let direction = direction.map(|way| match way {

@@ -18,7 +18,7 @@ use crate::{
         mail::{MailError, MailOrder, MailService, Ordered},
         pickup::local_time as time,
     },
-    store::{MailRow, Priority},
+    store::{MailRow, NewMail, Priority, ReceivedMail},
     wire::{
         mail::{Notice, NoticePriority, Party},
         xdm::index_page::Language,
@@ -101,6 +101,9 @@ pub(in crate::cli) struct MailsArgs {
     /// Take this one back, which was not sent yet, and the package that it links to
     #[arg(long, value_name = "ID")]
     withdraw: Option<String>,
+    /// Those that came in, instead of those that go out
+    #[arg(long, conflicts_with = "withdraw")]
+    received: bool,
     /// Those of so many days
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     days: u32,
@@ -214,17 +217,62 @@ pub(super) fn list(args: &MailsArgs) -> Result<(), Failure> {
         };
     }
     let since_ms = clock::now().as_millisecond() - i64::from(args.days) * 86_400_000;
+    if args.received {
+        return list_received(args, since_ms);
+    }
     let rows = directory::read(&args.data, move |tx| Box::pin(tx.mails(since_ms)))?;
     if args.json {
         println!("{}", serde_json::Value::from(rows.iter().map(as_json).collect::<Vec<_>>()));
         return Ok(());
     }
     for MailRow { mail, state, problem, .. } in &rows {
-        let way = if mail.pickup_id.is_some() { "link" } else { "package" };
+        let way = way(mail);
         let problem = problem.as_deref().map(|problem| format!("  {problem}")).unwrap_or_default();
         println!("{}  {}  {}  {way}  {}{problem}", mail.id, time(mail.created_ms), state.as_str(), mail.recipient);
     }
     Ok(())
+}
+
+/// What a mail carries.
+const fn way(mail: &NewMail) -> &'static str {
+    match (&mail.receipt, &mail.pickup_id) {
+        (Some(_), _) => "receipt",
+        (None, Some(_)) => "link",
+        (None, None) => "package",
+    }
+}
+
+fn list_received(args: &MailsArgs, since_ms: i64) -> Result<(), Failure> {
+    let rows = directory::read(&args.data, move |tx| Box::pin(tx.received_mails(since_ms)))?;
+    if args.json {
+        println!("{}", serde_json::Value::from(rows.iter().map(received_as_json).collect::<Vec<_>>()));
+        return Ok(());
+    }
+    for row in &rows {
+        let from = row.head.sender.as_deref().unwrap_or(&row.return_path);
+        let package = row.package.map(|id| format!("  package {id}")).unwrap_or_default();
+        let problem = row.problem.as_deref().map(|problem| format!("  {problem}")).unwrap_or_default();
+        println!("{}  {}  {}  {from}{package}{problem}", row.id, time(row.received_ms), row.state.as_str());
+    }
+    Ok(())
+}
+
+fn received_as_json(row: &ReceivedMail) -> serde_json::Value {
+    json!({
+        "id": row.id,
+        "from": row.head.sender,
+        "returnPath": row.return_path,
+        "recipient": row.recipient,
+        "messageId": row.head.message_id,
+        "octets": row.octets,
+        "state": row.state.as_str(),
+        "problem": row.problem,
+        "package": row.package.map(|id| id.to_string()),
+        "receiptTo": row.head.receipt_to,
+        "receipt": row.receipt_mail_id,
+        "received": time(row.received_ms),
+        "ended": row.ended_ms.map(time),
+    })
 }
 
 fn as_json(row: &MailRow) -> serde_json::Value {
@@ -234,6 +282,7 @@ fn as_json(row: &MailRow) -> serde_json::Value {
         "messageId": mail.message_id,
         "recipient": mail.recipient,
         "octets": mail.octets,
+        "carries": way(mail),
         "pickup": mail.pickup_id,
         "orderedBy": mail.created_by,
         "ordered": time(mail.created_ms),

@@ -8,6 +8,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::stream;
+use serde::Serialize;
 
 use super::{
     EXPORTS, Entered, ORDER_BYTES,
@@ -100,6 +101,27 @@ pub(super) async fn withdrawn(
         entered.packages.withdraw(&entered.ctx, &package, None).await.map_err(|error| entered.refused(error))?;
     }
     Ok(HttpResponse::NoContent().finish())
+}
+
+#[derive(Serialize)]
+struct Code {
+    link: String,
+    code: String,
+}
+
+/// `POST /xdm/export/{id}/code`: a code for the addressee of a reference, who is to be told it in another way than the link.
+pub(super) async fn new_code(request: HttpRequest, endpoint: web::Data<Endpoint>) -> HttpResponse {
+    answered(&request, &endpoint, &EXPORTS, async |entered| {
+        let package = entered.package(&request, Direction::Export).await?;
+        let code = entered.packages.new_code(&entered.ctx, &package).await.map_err(|error| entered.refused(error))?;
+        let Some((link, code)) = code else {
+            let text = "the package is not offered on the pick-up page, or not yet, or not any more";
+            return Err(refusal(StatusCode::CONFLICT, "XdmNoCode", text));
+        };
+        let code = Code { link, code: code.to_string() };
+        Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(code))
+    })
+    .await
 }
 
 /// `GET` and `HEAD /xdm/export/{id}/package`.

@@ -9,7 +9,10 @@ use serde::Deserialize;
 use super::{MailService, SEND_MAIL, SENDING, make::NotMade};
 use crate::{
     client::SmtpError,
-    model::{AuditEvent, AuditOutcome, Caller, Ids, RequestContext},
+    model::{
+        AuditEvent, AuditOutcome, Caller, Ids, RequestContext,
+        xdm::{PackageId, PackageState},
+    },
     service::{
         audit::events::{self, Actor, Medium, Parties, Verdict},
         jobs::{Clock, Handler, Outcome},
@@ -75,6 +78,9 @@ impl MailService {
             MailState::Confirmed | MailState::Refused if row.sent_ms.is_none() => return self.sent(&row, now_ms).await,
             _ => return Ok(Outcome::Done),
         }
+        if self.is_taken_back(id).await? {
+            return self.leave(&row, now_ms).await;
+        }
         let page = match &row.mail.pickup_id {
             None => None,
             Some(id) => {
@@ -103,7 +109,9 @@ impl MailService {
         if !self.step(&row, (MailState::Waiting, MailState::Sending), None, None, Vec::new()).await? {
             return Ok(Outcome::Done);
         }
-        match self.relay.send(Some(&self.settings.from), &to, &made).await {
+        // Nobody is told of a receipt that does not arrive (RFC 8098 §2.1).
+        let from = row.mail.receipt.is_none().then_some(&self.settings.from);
+        match self.relay.send(from, &to, &made).await {
             Ok(()) => self.sent(&row, now_ms).await,
             Err(error @ (SmtpError::NotReached(_) | SmtpError::Later(_))) => {
                 let why = error.to_string();
@@ -115,6 +123,21 @@ impl MailService {
             }
             Err(SmtpError::Unknown) => self.perhaps(&row, now_ms).await,
         }
+    }
+
+    /// Whether the package whose mail this is was taken back, perhaps while the relay was being talked to.
+    async fn is_taken_back(&self, id: &str) -> Result<bool, StoreError> {
+        let Ok(package) = id.parse::<PackageId>() else { return Ok(false) };
+        let package = self.store.read().await?.find_xdm_package(package).await?;
+        Ok(package.is_some_and(|package| package.state == PackageState::Withdrawn))
+    }
+
+    async fn leave(&self, row: &MailRow, now_ms: i64) -> Result<Outcome, StoreError> {
+        let verdict = Verdict::failure(AuditOutcome::Minor, "MailWithdrawn", "");
+        let events = self.events(row, &orderer(row), verdict, now_ms);
+        self.step(row, (MailState::Waiting, MailState::Withdrawn), None, None, events).await?;
+        self.forget_package(row);
+        Ok(Outcome::Done)
     }
 
     /// The relay has it. What left is in the audit, even where a receipt was noted before this was.
@@ -181,9 +204,10 @@ impl MailService {
         }
     }
 
-    /// Row 26 for each submission set of the package. With a link nothing has left yet: that is told when it is fetched.
+    /// Row 26 for each submission set of the package. With a link nothing has left yet: that is told when it is fetched. A
+    /// receipt carries nothing.
     pub(super) fn events(&self, row: &MailRow, actor: &Actor, verdict: Verdict, now_ms: i64) -> Vec<AuditEvent> {
-        if !self.auditor.records() || row.mail.pickup_id.is_some() {
+        if !self.auditor.records() || row.mail.pickup_id.is_some() || row.mail.receipt.is_some() {
             return Vec::new();
         }
         let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();

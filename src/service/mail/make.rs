@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
-use super::MailService;
+use super::{MailService, receipt};
 use crate::{
     security::smime::{SmimeError, SmimeKeys},
     service::{mail::MailSettings, pickup::local_time},
@@ -42,6 +42,9 @@ impl MailService {
     /// The octets of the mail; `page` is where its link leads. What was ordered sealed is signed and encrypted, or not made.
     /// Blocks of work go to another thread: a package is up to the longest mail.
     pub(super) async fn make(&self, row: &MailRow, page: Option<&PickupRow>, now_ms: i64) -> Result<Vec<u8>, NotMade> {
+        if let Some(receipt) = &row.mail.receipt {
+            return receipt::make(row, receipt, now_ms);
+        }
         let notice: Notice = serde_json::from_str(&row.mail.notice).map_err(|_| NotMade::Order)?;
         let now = Timestamp::from_millisecond(now_ms).map_err(|_| NotMade::Order)?;
         let envelope = Envelope {

@@ -49,6 +49,15 @@ pub struct Ordered {
     pub link: Option<Offered>,
 }
 
+/// A mail that can be ordered.
+#[derive(Clone)]
+pub(in crate::service) struct PreparedMail {
+    pub(in crate::service) mail: NewMail,
+    pub(in crate::service) job: NewJob,
+    /// The link and code, where it carries a link.
+    pub(in crate::service) link: Option<Offered>,
+}
+
 impl MailService {
     /// Keeps the package and orders the mail. Both are durable when this returns.
     ///
@@ -60,7 +69,28 @@ impl MailService {
         order: &MailOrder,
         rules: ImportSettings,
     ) -> Result<Ordered, MailError> {
-        let package = order.package.clone();
+        let id = fresh_id()?;
+        let PreparedMail { mail, job, link } = self.prepare(ctx, order, &rules, id.clone()).await?;
+        if let Err(error) = self.enqueue(ctx, mail, job).await {
+            // Nobody knows of it.
+            let _ = self.spool.remove(&id);
+            return Err(error.into());
+        }
+        Ok(Ordered { id, link })
+    }
+
+    /// Keeps the package, or offers it on the pick-up page; the mail is ordered when both rows of the answer are noted.
+    ///
+    /// # Errors
+    /// As of [`Self::order`].
+    pub(in crate::service) async fn prepare(
+        &self,
+        ctx: &mut RequestContext,
+        order: &MailOrder,
+        rules: &ImportSettings,
+        id: String,
+    ) -> Result<PreparedMail, MailError> {
+        let (package, rules) = (order.package.clone(), rules.clone());
         let sets =
             spawn_blocking(move || PackageSets::of_package(&package, &rules)).await.map_err(io::Error::other)??;
         let octets = std::fs::metadata(&order.package)?.len();
@@ -73,15 +103,14 @@ impl MailService {
             Some(why) if self.settings.link.is_none() => return Err(MailError::NoWay(why)),
             Some(_) => Some(self.offer(ctx, order, sets).await?),
         };
-        let id = fresh_id()?;
         if link.is_none() {
             let (spool, name, package) = (self.spool.clone(), id.clone(), order.package.clone());
             let kept = spawn_blocking(move || spool.keep(&name, File::open(package)?));
             kept.await.map_err(io::Error::other)??;
         }
         let mail = NewMail {
-            id: id.clone(),
-            message_id: format!("<{}@{}>", ctx.fresh_uuid().to_string().replace("urn:uuid:", ""), self.settings.domain),
+            id,
+            message_id: self.message_id(ctx),
             recipient: order.to.to_string(),
             notice: serde_json::to_string(&order.notice).map_err(io::Error::other)?,
             sets: stored_sets,
@@ -90,13 +119,23 @@ impl MailService {
             pickup_id: link.as_ref().map(|offered| offered.id.clone()),
             created_ms: ctx.now.as_millisecond(),
             sealed,
+            receipt: None,
         };
-        if let Err(error) = self.enqueue(ctx, mail, order.priority).await {
-            // Nobody knows of it.
-            let _ = self.spool.remove(&id);
-            return Err(error.into());
+        let job = self.sending(ctx, &mail, order.priority);
+        Ok(PreparedMail { mail, job, link })
+    }
+
+    /// Takes back what was prepared and is not ordered.
+    pub(in crate::service) async fn undo(&self, ctx: &RequestContext, prepared: &PreparedMail) {
+        let actor = Actor { user_id: prepared.mail.created_by.clone() };
+        if let Err(error) = self.spool.remove(&prepared.mail.id) {
+            tracing::warn!(%error, "the package of a mail that was not ordered could not be deleted");
         }
-        Ok(Ordered { id, link })
+        if let Some(offered) = &prepared.link
+            && let Err(error) = self.pickup.withdraw(ctx, &offered.id, &actor).await
+        {
+            tracing::warn!(%error, "a package that is not sent could not be taken from the pick-up page");
+        }
     }
 
     /// Why the package cannot go into the mail itself.
@@ -123,17 +162,26 @@ impl MailService {
         Ok(self.pickup.offer(ctx, &order.package, &offer).await?)
     }
 
-    async fn enqueue(&self, ctx: &RequestContext, mail: NewMail, priority: Priority) -> Result<(), StoreError> {
-        let now_ms = ctx.now.as_millisecond();
-        let job = NewJob {
+    /// The job that hands a mail over.
+    pub(super) fn sending(&self, ctx: &RequestContext, mail: &NewMail, priority: Priority) -> NewJob {
+        NewJob {
             kind: SEND_MAIL,
             destination: self.relay.host.clone(),
             idempotency_key: Some(mail.id.clone()),
             payload: json!({ "mail": mail.id }).to_string(),
             priority,
-            run_at_ms: now_ms,
+            run_at_ms: ctx.now.as_millisecond(),
             owner_org_key: ctx.caller.organisation_key(),
-        };
+        }
+    }
+
+    /// A Message-ID that nobody has.
+    pub(super) fn message_id(&self, ctx: &mut RequestContext) -> String {
+        format!("<{}@{}>", ctx.fresh_uuid().to_string().replace("urn:uuid:", ""), self.settings.domain)
+    }
+
+    async fn enqueue(&self, ctx: &RequestContext, mail: NewMail, job: NewJob) -> Result<(), StoreError> {
+        let now_ms = ctx.now.as_millisecond();
         let ordered = self.store.write(move |tx| {
             let (mail, job) = (mail.clone(), job.clone());
             Box::pin(async move {

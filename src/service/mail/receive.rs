@@ -77,7 +77,7 @@ pub fn open(
     now: Timestamp,
 ) -> Result<Received, NotOpened> {
     let lines = mail::canonical(octets);
-    let Incoming { from, message_id, says_package, notify, entity } = Incoming::read(&lines, limits)?;
+    let Incoming { from, message_id, says_package, notify, entity, .. } = Incoming::read(&lines, limits)?;
     let opening = Opening { keys, limits, now, from: &from };
     let (found, Seen { signer, encrypted }) = opening.unwrap(&entity, Seen::default(), LAYERS)?;
     match found {

@@ -13,6 +13,7 @@ mod export;
 mod fetch;
 mod files;
 mod import;
+mod mailing;
 mod order;
 mod ordering;
 mod settle;
@@ -30,7 +31,9 @@ pub use crate::store::{Priority, XdmPackage};
 pub use caller::rights;
 pub use choice::{ImportOrder, ImportOrderError, PackageSummary};
 pub use fetch::PackageReader;
+pub(in crate::service) use files::NOBODYS;
 pub use files::{PackageFiles, Spool, SpoolError, Spooled};
+pub use mailing::Mailing;
 pub use order::{ExportOrder, ExportOrderError, ExportSettings, Recipient, WithoutBsnOrder};
 pub use upkeep::Upkeep;
 pub use watched::{Watch, WatchSettings};
@@ -103,6 +106,8 @@ struct Shared {
     origin: Option<Origin>,
     /// Absent where the repository is elsewhere.
     importer: Option<Importer>,
+    /// Absent where nothing is sent.
+    mailing: Option<Mailing>,
     clock: Clock,
     /// Wakes the worker.
     bell: Arc<Notify>,
@@ -152,18 +157,21 @@ struct Payload {
 }
 
 impl Packages {
-    /// Packages of these actors, in these files. `origin` and `importer` are absent where there is no registry or repository.
+    /// Packages of these actors, in these files. `origin` and `importer` are absent where there is no registry or repository,
+    /// `mailing` where nothing is sent.
     pub fn new(
         store: Store,
         auditor: Auditor,
         files: PackageFiles,
         settings: PackageSettings,
         actors: (Option<Here>, Option<Importer>),
+        mailing: Option<Mailing>,
         clock: Clock,
     ) -> Self {
         let (origin, importer) = (actors.0.map(Origin::Here), actors.1);
         let (bell, ended) = (Arc::default(), watch::Sender::new(0));
-        Self { shared: Arc::new(Shared { store, auditor, files, settings, origin, importer, clock, bell, ended }) }
+        let shared = Shared { store, auditor, files, settings, origin, importer, mailing, clock, bell, ended };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Adds the handlers of packages to a worker, and lets orders wake it.
@@ -258,6 +266,11 @@ impl Packages {
                 return self.get(id).await;
             }
         }
+    }
+
+    /// Changes when a job has ended, or a package was taken back.
+    pub fn endings(&self) -> watch::Receiver<u64> {
+        self.shared.ended.subscribe()
     }
 
     /// When a package goes whose job ends now.

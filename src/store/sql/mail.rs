@@ -7,15 +7,15 @@ use crate::store::StoreError;
 
 statements! {
     MAIL_ADD = "INSERT INTO mail_sent (mail_id, message_id, recipient, notice, sets, octets, created_by, pickup_id, \
-        state, created_ms, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10)";
+        state, created_ms, sealed, receipt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11)";
     MAIL_FIND = "SELECT mail_id, message_id, recipient, notice, sets, octets, created_by, pickup_id, state, problem, \
-        created_ms, sent_ms, receipt_ms, sealed FROM mail_sent WHERE mail_id = $1";
+        created_ms, sent_ms, receipt_ms, sealed, receipt FROM mail_sent WHERE mail_id = $1";
     MAIL_LIST = "SELECT mail_id, message_id, recipient, notice, sets, octets, created_by, pickup_id, state, problem, \
-        created_ms, sent_ms, receipt_ms, sealed FROM mail_sent WHERE created_ms >= $1 ORDER BY created_ms, mail_id";
+        created_ms, sent_ms, receipt_ms, sealed, receipt FROM mail_sent WHERE created_ms >= $1 ORDER BY created_ms, mail_id";
     MAIL_STATE = "UPDATE mail_sent SET state = $3, problem = $4, sent_ms = $5 WHERE mail_id = $1 AND state = $2 \
         RETURNING mail_id";
     MAIL_RECEIPT = "UPDATE mail_sent SET state = $2, problem = $3, receipt_ms = $4 WHERE message_id = $1 \
-        AND LOWER(recipient) = LOWER($5) AND receipt_ms IS NULL AND (state = 2 OR state = 3 OR state = 4) RETURNING mail_id";
+        AND LOWER(recipient) = LOWER($5) AND receipt IS NULL AND receipt_ms IS NULL AND (state = 2 OR state = 3 OR state = 4) RETURNING mail_id";
     MAIL_SENT = "UPDATE mail_sent SET sent_ms = $2 WHERE mail_id = $1 AND sent_ms IS NULL";
     MAIL_STRANDED = "SELECT mail_id FROM mail_sent WHERE (mail_sent.state = 1 OR mail_sent.state = 2) AND NOT EXISTS (SELECT 1 FROM job \
         WHERE job.kind = $1 AND job.idempotency_key = mail_id AND (job.state = 1 OR job.state = 2)) \
@@ -69,6 +69,11 @@ impl MailState {
         }
     }
 
+    pub(super) fn from_store(number: i64) -> Result<Self, StoreError> {
+        let state = Self::ALL.into_iter().find(|state| state.to_store() == number);
+        state.ok_or(StoreError::Corrupt { what: "mail_sent.state" })
+    }
+
     /// In a word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -107,6 +112,8 @@ pub struct NewMail {
     pub created_ms: i64,
     /// Whether it goes out signed and encrypted, and in no other way.
     pub sealed: bool,
+    /// What it says where it is a receipt, JSON; it carries no package then.
+    pub receipt: Option<String>,
 }
 
 /// A mail, as it stands.
@@ -140,11 +147,12 @@ struct Stored {
     sent_ms: Option<i64>,
     receipt_ms: Option<i64>,
     sealed: i64,
+    receipt: Option<String>,
 }
 
 impl Stored {
     fn read(self) -> Result<MailRow, StoreError> {
-        let state = MailState::ALL.into_iter().find(|state| state.to_store() == self.state);
+        let state = MailState::from_store(self.state)?;
         let mail = NewMail {
             id: self.mail_id,
             message_id: self.message_id,
@@ -156,22 +164,16 @@ impl Stored {
             pickup_id: self.pickup_id,
             created_ms: self.created_ms,
             sealed: self.sealed != 0,
+            receipt: self.receipt,
         };
-        Ok(MailRow {
-            mail,
-            state: state.ok_or(StoreError::Corrupt { what: "mail_sent.state" })?,
-            problem: self.problem,
-            sent_ms: self.sent_ms,
-            receipt_ms: self.receipt_ms,
-        })
+        Ok(MailRow { mail, state, problem: self.problem, sent_ms: self.sent_ms, receipt_ms: self.receipt_ms })
     }
 }
 
 impl Tx {
     /// Adds a mail that waits.
     pub async fn insert_mail(&mut self, mail: &NewMail) -> Result<(), StoreError> {
-        let NewMail { id, message_id, recipient, notice, sets, octets, created_by, pickup_id, created_ms, sealed } =
-            mail;
+        let NewMail { id, message_id, recipient, notice, sets, octets, created_by, pickup_id, created_ms, .. } = mail;
         let args = args![
             &**id,
             &**message_id,
@@ -182,7 +184,8 @@ impl Tx {
             &**created_by,
             pickup_id.as_deref(),
             *created_ms,
-            i64::from(*sealed)
+            i64::from(mail.sealed),
+            mail.receipt.as_deref()
         ];
         self.execute(&MAIL_ADD, args).await.map(drop)
     }

@@ -79,6 +79,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Statement> {
         super::documents::ALL,
         super::jobs::ALL,
         super::mail::ALL,
+        super::mail_received::ALL,
         super::nodes::ALL,
         super::patients::ALL,
         super::pickup::ALL,

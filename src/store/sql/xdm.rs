@@ -5,7 +5,7 @@
 
 use sqlx::FromRow;
 
-use super::{Priority, Tx, args, statements};
+use super::{MailState, Priority, Tx, args, statements};
 use crate::{
     model::{
         NodeKey, OrganisationKey,
@@ -14,7 +14,7 @@ use crate::{
     store::StoreError,
 };
 
-/// The columns of [`XdmPackage`], from `xdm_package p` with its job `j`; without order and report, which may be long, where
+/// The columns of [`XdmPackage`], from `xdm_package p` with its job `j` and its mail `m`; without order and report, which may be long, where
 /// they are not named.
 macro_rules! select {
     ($rest:literal) => {
@@ -26,8 +26,10 @@ macro_rules! select {
             "p.owner_org_key, p.node_key, p.delivery, p.priority, p.urgency, p.job_id, p.runs, ",
             $long,
             "COALESCE(p.problem, CASE WHEN p.state = 1 THEN j.problem ELSE NULL END) AS problem, p.file, ",
-            "p.octets, p.sha256, p.created_ms, p.ended_ms, p.expires_ms, p.receipt ",
+            "p.octets, p.sha256, p.created_ms, p.ended_ms, p.expires_ms, p.receipt, ",
+            "m.state AS mail_state, m.problem AS mail_problem, m.pickup_id, m.sent_ms, m.receipt_ms ",
             "FROM xdm_package p LEFT JOIN job j ON j.job_id = p.job_id ",
+            "LEFT JOIN mail_sent m ON m.mail_id = p.package_id ",
             $rest
         )
     };
@@ -141,6 +143,23 @@ pub struct XdmPackage {
     pub expires_ms: Option<i64>,
     /// What is known of its arrival, JSON.
     pub receipt: Option<String>,
+    /// The mail in which it leaves.
+    pub mail: Option<XdmMail>,
+}
+
+/// What became of the mail of a package.
+#[derive(Clone)]
+pub struct XdmMail {
+    /// Where it stands.
+    pub state: MailState,
+    /// Why, where something is wrong.
+    pub problem: Option<String>,
+    /// Where it carries a link instead of the package.
+    pub pickup_id: Option<String>,
+    /// When the relay took it.
+    pub sent_ms: Option<i64>,
+    /// When the receipt came.
+    pub receipt_ms: Option<i64>,
 }
 
 impl std::fmt::Debug for XdmPackage {
@@ -204,6 +223,11 @@ struct Raw {
     ended_ms: Option<i64>,
     expires_ms: Option<i64>,
     receipt: Option<String>,
+    mail_state: Option<i64>,
+    mail_problem: Option<String>,
+    pickup_id: Option<String>,
+    sent_ms: Option<i64>,
+    receipt_ms: Option<i64>,
 }
 
 fn octets_to_store(octets: Option<u64>) -> Option<i64> {
@@ -451,6 +475,16 @@ impl TryFrom<Raw> for XdmPackage {
 
     fn try_from(raw: Raw) -> Result<Self, StoreError> {
         let corrupt = |what| StoreError::Corrupt { what };
+        let mail = match raw.mail_state {
+            None => None,
+            Some(state) => Some(XdmMail {
+                state: MailState::from_store(state)?,
+                problem: raw.mail_problem,
+                pickup_id: raw.pickup_id,
+                sent_ms: raw.sent_ms,
+                receipt_ms: raw.receipt_ms,
+            }),
+        };
         Ok(Self {
             package_id: raw.package_id.parse().map_err(|_| corrupt("xdm_package.package_id"))?,
             direction: Direction::from_store(raw.direction).ok_or(corrupt("xdm_package.direction"))?,
@@ -472,6 +506,7 @@ impl TryFrom<Raw> for XdmPackage {
             ended_ms: raw.ended_ms,
             expires_ms: raw.expires_ms,
             receipt: raw.receipt,
+            mail,
         })
     }
 }

@@ -144,7 +144,7 @@ pub fn reference(envelope: &Envelope, notice: &Notice, link: &Link) -> Result<Ve
 }
 
 /// A receipt for the mail `original`, which was addressed to `envelope.from` (R-32-28, R-32-30). The text of a failure is ours:
-/// codes and counts.
+/// codes and counts. It says that a program wrote it, so that no other program answers (RFC 3834 §3.1.7).
 ///
 /// # Errors
 /// When the builder refuses.
@@ -173,5 +173,8 @@ pub fn receipt(envelope: &Envelope, original: &str, outcome: &Outcome) -> Result
     if let Ok(kind) = kind {
         parts.headers_mut().set(kind);
     }
-    Ok(envelope.builder("XDM receipt").multipart(parts)?.formatted())
+    let builder = envelope.builder("XDM receipt").in_reply_to(original.to_owned());
+    let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+    let builder = builder.raw_header(HeaderValue::new(automatic, "auto-replied".to_owned()));
+    Ok(builder.multipart(parts)?.formatted())
 }

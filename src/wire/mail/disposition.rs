@@ -1,7 +1,5 @@
 //! Receipts: what became of a mail (MDN). Source: RFC 8098; R-32-28 to R-32-30.
 
-use mail_parser::HeaderName;
-
 use super::entity::{Entity, MailError, MailLimits};
 
 /// Longest error text that is kept.
@@ -42,7 +40,7 @@ pub(super) fn find(report: &Entity<'_>, limits: &MailLimits) -> Result<Option<Di
 /// agents and Direct networks write, count as `displayed`; `deleted` without an error does not say that anything was taken.
 fn read(fields: &[u8], limits: &MailLimits) -> Option<Disposition> {
     let fields = Entity::read(fields, limits).ok()?;
-    let text = |name: &'static str| fields.text(HeaderName::parse(name)?);
+    let text = |name: &'static str| fields.text_of(name);
     let disposition = text("Disposition")?.to_ascii_lowercase();
     let (_, what) = disposition.split_once(';')?;
     let (kind, modifier) = what.split_once('/').unwrap_or((what, ""));

@@ -196,6 +196,17 @@ impl<'a> Entity<'a> {
         }
     }
 
+    /// The same for a header that is named by its text.
+    pub(super) fn text_of(&self, name: &'static str) -> Option<String> {
+        self.text(HeaderName::parse(name)?)
+    }
+
+    /// Whether there is such a header.
+    pub(super) fn has(&self, name: &'static str) -> bool {
+        let (Some(headers), Some(name)) = (&self.headers, HeaderName::parse(name)) else { return false };
+        headers.header_as(name, HeaderForm::Raw).into_iter().next().is_some()
+    }
+
     /// The one address in a header that occurs once.
     pub(super) fn address(&self, name: HeaderName<'static>) -> Option<String> {
         let headers = self.headers.as_ref()?;

@@ -19,6 +19,8 @@ pub struct Incoming<'a> {
     pub says_package: bool,
     /// Where a receipt is wanted (R-32-28).
     pub notify: Option<String>,
+    /// Whether a program wrote it by itself, or a list passed it on: such a mail is never answered (RFC 3834 §2).
+    pub automatic: bool,
     /// The rest.
     pub entity: Entity<'a>,
 }
@@ -69,9 +71,20 @@ impl<'a> Incoming<'a> {
             message_id: message_id(&entity),
             says_package: subject.to_ascii_uppercase().contains(SUBJECT),
             notify: entity.address(HeaderName::DispositionNotificationTo),
+            automatic: is_automatic(&entity),
             entity,
         })
     }
+}
+
+fn is_automatic(entity: &Entity<'_>) -> bool {
+    let says_no = |text: String| text.split(';').next().is_some_and(|word| word.trim().eq_ignore_ascii_case("no"));
+    let by_itself = entity.has("Auto-Submitted") && !entity.text_of("Auto-Submitted").is_some_and(says_no);
+    let crowd = |text: String| ["bulk", "list", "junk"].contains(&&*text.to_ascii_lowercase());
+    by_itself
+        || entity.has("List-Id")
+        || entity.text_of("Precedence").is_some_and(crowd)
+        || entity.essence() == "multipart/report"
 }
 
 /// Kept with its brackets, as it must stand in a receipt.

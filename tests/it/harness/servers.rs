@@ -203,6 +203,8 @@ pub struct TestServer {
     pub https: Option<String>,
     /// `host:port` of the pick-up page, where there is one.
     pub pickup: Option<String>,
+    /// `host:port` at which mail comes in, where it does.
+    pub lmtp: Option<String>,
     /// What it was started from.
     pub prepared: Prepared,
     name: String,
@@ -239,8 +241,8 @@ impl TestServer {
         let ready = child.stdout.take().ok_or("no standard output").and_then(|out| {
             wait_for_ready(BufReader::new(out), &log).map_err(|()| "the server ended before it was ready")
         });
-        let [address, operations, https, pickup] = match ready {
-            Ok(line) => ["soap", "operations", "https", "pickup"].map(|name| address_in(&line, name)),
+        let [address, operations, https, pickup, lmtp] = match ready {
+            Ok(line) => ["soap", "operations", "https", "pickup", "lmtp"].map(|name| address_in(&line, name)),
             Err(why) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -249,7 +251,7 @@ impl TestServer {
         };
         let address = address.ok_or("no address in the ready line")?;
         let (child, expected) = (Mutex::new(Some(child)), Mutex::default());
-        Ok(Self { address, operations, https, pickup, prepared, name, log, child, expected })
+        Ok(Self { address, operations, https, pickup, lmtp, prepared, name, log, child, expected })
     }
 
     /// Its process id while it runs.

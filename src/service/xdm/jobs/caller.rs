@@ -60,8 +60,8 @@ impl Packages {
         if !record.node.has_role(role) {
             return Err("XdmRole: the node has not the role for this");
         }
-        // What the operator lets come through the watched folder, no user brings.
-        if package.delivery == Delivery::Folder {
+        // What the operator lets come through the watched folder or by mail, no user brings.
+        if package.direction == Direction::Import && matches!(package.delivery, Delivery::Folder | Delivery::Mail) {
             return Ok(());
         }
         let asked_of_all = |it: &str| self.shared.settings.assertions.contains(&it);
@@ -80,10 +80,20 @@ impl Packages {
         jiff::Timestamp::from_millisecond((self.shared.clock)()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
-    /// The node that is meant, if it may take part.
-    pub(super) async fn active_node(&self, is_it: impl Fn(&Node) -> bool) -> Result<Option<Caller>, StoreError> {
-        let node = self.active_record(is_it).await?.map(|record| record.node);
-        Ok(node.map(|node| Caller { subject: node.name.clone(), node, address: None }))
+    /// A request in the name of a node that may take part, or of this installation where none is named: what comes through
+    /// the watched folder or by mail is taken over in its name. Nothing where there is no such node.
+    ///
+    /// # Errors
+    /// When nodes cannot be read.
+    pub async fn context_of(&self, node: Option<&str>) -> Result<Option<RequestContext>, StoreError> {
+        let caller = match node {
+            None => Some(Caller::loopback()),
+            Some(name) => self.active_record(|node| *node.name == *name).await?.map(|record| {
+                let node = record.node;
+                Caller { subject: node.name.clone(), node, address: None }
+            }),
+        };
+        Ok(caller.map(|caller| RequestContext::new(caller, self.now(), "".into(), Ids::Random)))
     }
 
     async fn active_record(&self, is_it: impl Fn(&Node) -> bool) -> Result<Option<NodeRecord>, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{ExportOrder, Packages, caller::Begun};
+use super::{ExportOrder, Packages, caller::Begun, mailing::NotSent, settle::Next};
 use crate::{
     model::xdm::{Direction, PackageId, PackageState},
     service::{
@@ -37,8 +37,9 @@ impl Packages {
         }
         let order: Option<ExportOrder> = serde_json::from_str(&package.order).ok();
         let sender = &ctx.caller.node.organisation;
-        let request =
-            order.and_then(|it| it.request(sender, &self.shared.settings.export, Target::Zip(path.clone())).ok());
+        let request = order
+            .as_ref()
+            .and_then(|it| it.request(sender, &self.shared.settings.export, Target::Zip(path.clone())).ok());
         let Some(mut request) = request else {
             return fail("XdmOrder: the order cannot be understood any more".to_owned()).await;
         };
@@ -57,6 +58,16 @@ impl Packages {
             Ok(metadata) => metadata.len(),
             Err(error) => return again(id, &error),
         };
+        let mail = match self.mail_of(&mut ctx, &order.unwrap_or_default(), id, &path).await {
+            Ok(mail) => mail,
+            Err(NotSent::NotNow(error)) => return again(id, &error),
+            Err(NotSent::Never(problem)) => {
+                return match self.shared.files.remove(id).await {
+                    Ok(()) => fail(problem).await,
+                    Err(error) => again(id, &error),
+                };
+            }
+        };
         let ended_ms = (self.shared.clock)();
         let settlement = Settlement {
             state: PackageState::Done,
@@ -67,13 +78,15 @@ impl Packages {
             ended_ms,
             expires_ms: self.expiry(ended_ms),
         };
-        match self.settle(job.lease, id, settlement, None).await {
+        let next = mail.clone().map_or(Next::Nothing, |mail| Next::Mail(Box::new(mail)));
+        match self.settle(job.lease, id, settlement, next).await {
             Ok(true) => {
                 tracing::info!(package = %id, octets, sets = made.sets.len(), "made a package");
                 Outcome::Settled
             }
             Ok(false) => {
                 // Withdrawn at the last moment: nobody may find it.
+                self.undo_mail(&ctx, mail.as_ref()).await;
                 let removed = self.shared.files.remove(id).await;
                 removed.map_or_else(|error| again(id, &error), |()| Outcome::Settled)
             }

@@ -20,6 +20,8 @@ use crate::model::xdm::{Direction, PackageId};
 
 /// Octets that are written at a time.
 const BLOCK_BYTES: usize = 256 << 10;
+/// How names of files begin that are not whole.
+pub(in crate::service) const NOBODYS: &str = ".knoop-";
 
 /// The folder of packages. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -64,21 +66,12 @@ impl PackageFiles {
     /// # Errors
     /// When no file can be made.
     pub fn spool(&self, most_bytes: u64) -> io::Result<Spool> {
-        let folder = self.folder.join(way_of(Direction::Import));
-        let file = tempfile::Builder::new().prefix(".knoop-").suffix(".part").tempfile_in(folder)?;
-        let lane = Lane { file, sha256: Sha256::new() };
-        Ok(Spool { work: Work::Idle(Box::new(lane)), block: BytesMut::new(), octets: 0, most_bytes })
+        Spool::below(&self.folder.join(way_of(Direction::Import)), most_bytes)
     }
 
     /// Gives a package that came its name; it is on the disk when this returns.
     pub(super) async fn keep(&self, spooled: Spooled, id: PackageId) -> io::Result<String> {
-        let path = self.path(Direction::Import, id);
-        spawn_blocking(move || {
-            spooled.file.persist_noclobber(&path).map_err(|error| error.error)?;
-            path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-        })
-        .await
-        .map_err(io::Error::other)??;
+        spooled.keep(self.path(Direction::Import, id)).await?;
         Ok(Self::name(Direction::Import, id))
     }
 
@@ -173,7 +166,31 @@ pub struct Spooled {
     pub sha256: String,
 }
 
+impl Spooled {
+    /// Gives it its name, where there is none yet; it is on the disk when this returns.
+    pub(in crate::service) async fn keep(self, path: PathBuf) -> io::Result<()> {
+        spawn_blocking(move || {
+            self.file.persist_noclobber(&path).map_err(|error| error.error)?;
+            path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        })
+        .await
+        .map_err(io::Error::other)?
+    }
+
+    /// The same octets once more.
+    pub(in crate::service) fn reopen(&self) -> io::Result<File> {
+        self.file.reopen()
+    }
+}
+
 impl Spool {
+    /// What comes into a folder, under a name that is nobody's: it begins with [`NOBODYS`].
+    pub(in crate::service) fn below(folder: &Path, most_bytes: u64) -> io::Result<Self> {
+        let file = tempfile::Builder::new().prefix(NOBODYS).suffix(".part").tempfile_in(folder)?;
+        let lane = Lane { file, sha256: Sha256::new() };
+        Ok(Self { work: Work::Idle(Box::new(lane)), block: BytesMut::new(), octets: 0, most_bytes })
+    }
+
     /// Takes the next octets.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use super::{
     caller::{Begun, NotBegun},
     choice::is_green,
     export::{again, place},
+    settle::Next,
 };
 use crate::{
     model::xdm::{Direction, PackageId, PackageOutcome, PackageReport, PackageState, SetState, Weight},
@@ -87,7 +88,7 @@ impl Packages {
             Work::Import => imported(&report),
         };
         let next = match follows.then(|| self.job(&ctx, IMPORT, id, package.priority, package.runs + 1)).transpose() {
-            Ok(job) => job.map(|job| (job, package.order.clone(), package.runs)),
+            Ok(job) => job.map_or(Next::Nothing, |job| Next::Job(job, package.order.clone(), package.runs)),
             Err(error) => return again(id, &error),
         };
         let ended_ms = (self.shared.clock)();
@@ -167,7 +168,7 @@ impl Packages {
             ended_ms,
             expires_ms: self.expiry(ended_ms),
         };
-        match self.settle(job.lease, id, settlement, None).await {
+        match self.settle(job.lease, id, settlement, Next::Nothing).await {
             Ok(_) => Outcome::Settled,
             Err(error) => again(id, &error),
         }

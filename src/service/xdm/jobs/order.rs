@@ -102,6 +102,9 @@ pub struct Recipient {
     /// The person, XCN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// The mail address to which the package, or the reference to it, goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// For a receiver that may not have the BSN (K-32).
@@ -152,6 +155,19 @@ impl ExportOrder {
         let delivery = self.delivery.as_deref().map(Delivery::from_word);
         if delivery.is_some_and(|it| it.is_none_or(|it| !known.contains(&it))) {
             return Err(wrong("delivery", "one of package, mail, reference"));
+        }
+        let written = self.recipient.as_ref().and_then(|recipient| recipient.address.as_ref());
+        match (self.delivery(), written) {
+            (Delivery::Mail | Delivery::Reference, Some(_)) if self.address().is_none() => {
+                return Err(wrong("recipient.address", "a mail address"));
+            }
+            (Delivery::Mail | Delivery::Reference, None) => {
+                return Err(wrong("recipient.address", "where is it to be sent?"));
+            }
+            (Delivery::Package | Delivery::Folder, Some(_)) => {
+                return Err(wrong("recipient.address", "only with delivery mail or reference"));
+            }
+            _ => {}
         }
         if self.priority.as_deref().is_some_and(|word| Priority::from_word(word).is_none()) {
             return Err(wrong("priority", "one of high, normal, background"));
@@ -317,7 +333,8 @@ mod tests {
     fn r_32_60_an_order_says_what_goes_into_the_package_and_for_whom() {
         for json in [
             r#"{"patient":"999900006^^^&2.16.840.1.113883.2.4.6.3&ISO"}"#,
-            r#"{"documents":["2.25.1","2.25.2"],"delivery":"mail","priority":"high","urgency":"2"}"#,
+            r#"{"documents":["1"],"delivery":"mail","recipient":{"address":"a@b.example"},"priority":"high","urgency":"2"}"#,
+            r#"{"documents":["1"],"delivery":"reference","recipient":{"organisation":"E","address":"a@b.example"}}"#,
             r#"{"submissionSet":"2.25.1","asSubmitted":true,"language":"en"}"#,
             r#"{"folder":"2.25.1","recipient":{"organisation":"Example Hospital","department":"A & E","person":"^Roe^Max"}}"#,
             r#"{"documents":["2.25.1"],"withoutBsn":{"number":"A1^^^&2.999.1.1&ISO"},"contentType":"a^b^2.999"}"#,
@@ -334,6 +351,12 @@ mod tests {
             (r#"{"patient":"999900007^^^&2.16.840.1.113883.2.4.6.3&ISO"}"#, "patient: no BSN"),
             (r#"{"patient":"999900006"}"#, "patient: a patient as CX"),
             (r#"{"documents":["1"],"delivery":"folder"}"#, "delivery: one of"),
+            (r#"{"documents":["1"],"delivery":"mail"}"#, "recipient.address: where"),
+            (
+                r#"{"documents":["1"],"delivery":"reference","recipient":{"address":"a b"}}"#,
+                "recipient.address: a mail",
+            ),
+            (r#"{"documents":["1"],"recipient":{"address":"a@b.example"}}"#, "recipient.address: only with"),
             (r#"{"documents":["1"],"priority":"urgent"}"#, "priority: one of"),
             (r#"{"documents":["1"],"language":"de"}"#, "language: one of"),
             (r#"{"documents":["1"],"contentType":"a"}"#, "contentType: a code"),

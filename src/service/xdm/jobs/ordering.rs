@@ -139,6 +139,7 @@ impl Packages {
     ) -> Result<(), PackageError> {
         let now_ms = (self.shared.clock)();
         let (id, expires_ms) = (package.package_id, self.expiry(now_ms));
+        self.take_mail_back(ctx, id, actor).await?;
         let event = self.shared.auditor.records().then(|| {
             let source_id = &self.shared.auditor.settings().source_id;
             let parties = match actor {

@@ -3,19 +3,30 @@
 use super::Packages;
 use crate::{
     model::xdm::PackageId,
+    service::mail::PreparedMail,
     store::{JobLease, NewJob, Settlement, StoreError, Tx},
 };
 
+/// What comes after a job, and is noted with its end.
+#[derive(Clone)]
+pub(super) enum Next {
+    /// Nothing.
+    Nothing,
+    /// A job that goes on with the package, its order, and how many jobs there were before.
+    Job(NewJob, String, i64),
+    /// The mail in which the package leaves.
+    Mail(Box<PreparedMail>),
+}
+
 impl Packages {
-    /// Ends a job and says what became of its package, both or neither; false when the job was not ours any more.
-    ///
-    /// `next` is a job that goes on with a package that had so many, and its order.
+    /// Ends a job, says what became of its package, and orders what comes next, all or nothing; false when the job was not
+    /// ours any more.
     pub(super) async fn settle(
         &self,
         lease: JobLease,
         id: PackageId,
         settlement: Settlement,
-        next: Option<(NewJob, String, i64)>,
+        next: Next,
     ) -> Result<bool, StoreError> {
         let settled = self
             .shared
@@ -30,9 +41,16 @@ impl Packages {
                     if !ended || !tx.settle_xdm_package(id, &settlement).await? {
                         return Ok(false);
                     }
-                    if let Some((job, order, runs)) = &next {
-                        let job_id = tx.enqueue(job, settlement.ended_ms).await?;
-                        tx.order_xdm_package_again(id, job_id, order, *runs).await?;
+                    match &next {
+                        Next::Nothing => {}
+                        Next::Job(job, order, runs) => {
+                            let job_id = tx.enqueue(job, settlement.ended_ms).await?;
+                            tx.order_xdm_package_again(id, job_id, order, *runs).await?;
+                        }
+                        Next::Mail(mail) => {
+                            tx.insert_mail(&mail.mail).await?;
+                            tx.enqueue(&mail.job, settlement.ended_ms).await?;
+                        }
                     }
                     Ok::<_, StoreError>(true)
                 })

@@ -27,6 +27,23 @@ struct Shown<'a> {
     package: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem<'a>>,
+    /// The mail in which it leaves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<Mail<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Mail<'a> {
+    state: &'static str,
+    carries: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<String>,
+    /// When the addressee's system told what became of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 /// Why a job gave up.
@@ -67,6 +84,13 @@ pub fn object(package: &XdmPackage, whole: bool) -> String {
         octets: package.octets,
         package: can_be_fetched.then(|| format!("{}/package", path(package))),
         problem,
+        mail: package.mail.as_ref().map(|mail| Mail {
+            state: mail.state.as_str(),
+            carries: if mail.pickup_id.is_some() { "link" } else { "package" },
+            problem: mail.problem.as_deref(),
+            sent: mail.sent_ms.map(time),
+            receipt: mail.receipt_ms.map(time),
+        }),
     };
     let mut text = serde_json::to_string(&shown).unwrap_or_default();
     if whole && text.pop().is_some() {

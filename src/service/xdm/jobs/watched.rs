@@ -24,7 +24,7 @@ use tokio::task::spawn_blocking;
 use super::{Delivery, ImportOrder, PackageError, PackageSummary, Packages, SpoolError, Spooled, XdmPackage, shown};
 use crate::{
     model::{
-        Caller, Ids, RequestContext,
+        RequestContext,
         xdm::{PackageId, PackageState},
     },
     store::StoreError,
@@ -215,11 +215,7 @@ impl Watch {
 
     /// A request in whose name packages are taken over.
     async fn context(&self) -> Result<RequestContext, WatchError> {
-        let caller = match &self.settings.node {
-            None => Caller::loopback(),
-            Some(name) => self.packages.active_node(|node| *node.name == **name).await?.ok_or(WatchError::Node)?,
-        };
-        Ok(RequestContext::new(caller, self.packages.now(), "".into(), Ids::Random))
+        self.packages.context_of(self.settings.node.as_deref()).await?.ok_or(WatchError::Node)
     }
 
     /// Moves a file to where what became of it says, with its report.
