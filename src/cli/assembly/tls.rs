@@ -174,6 +174,9 @@ pub(super) fn keep_fresh(
                     ),
                 }
             }
+            if forced {
+                tracing::info!("SIGHUP was followed");
+            }
         }
     })
 }

@@ -281,11 +281,12 @@ impl TestServer {
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
     }
 
-    /// Sends SIGHUP and waits until everything was read again.
+    /// Sends SIGHUP and waits until everything was read again because of it.
     pub fn reload(&self) {
-        let before = self.generation();
+        let followed = || self.log_text().matches("SIGHUP was followed").count();
+        let before = followed();
         self.hang_up();
-        until(|| self.generation() > before);
+        until(|| followed() > before);
     }
 
     /// How often trust has changed.
