@@ -11,7 +11,7 @@ mod package;
 mod tally;
 
 pub use code::{PackageCode, XdmCode};
-pub use limits::{PackageLimits, PackageTolerances};
+pub use limits::{PackageLimits, PackageTolerances, SetLimits};
 pub use package::{Delivery, Direction, PackageId, PackageIdError, PackageState};
 pub use tally::PackageTally;
 

@@ -3,7 +3,7 @@
 mod export;
 mod import;
 mod kills;
-mod kit;
+pub mod kit;
 mod nodes;
 mod watch;
 

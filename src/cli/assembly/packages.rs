@@ -52,6 +52,7 @@ pub(in crate::cli) fn of(
             contact: config.xdm.contact.clone(),
             content_type: CodeLists::built_in().first("content").context("the built-in code lists")?,
             numbers: config.xdm_path().join("numbers.jsonl"),
+            set_limits: config.xdm.limits.of_sets_made(),
         },
     };
     let clock = Arc::new(now_ms);

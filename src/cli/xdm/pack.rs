@@ -21,7 +21,8 @@ use crate::{
         peer,
         progress::Progress,
     },
-    model::{IntendedRecipient, Oid, PatientId, Xcn, Xon, bsn::BSN_AUTHORITY, escape_component},
+    config::Config,
+    model::{IntendedRecipient, Oid, PatientId, Xcn, Xon, bsn::BSN_AUTHORITY, escape_component, xdm::SetLimits},
     service::xdm::export::{
         self, Addressing, Detail, ExportError, ExportRequest, Exported, Files, Here, Origin, Peers, Record, Selection,
         Sender, Sets, Target, Watcher, WithoutBsn,
@@ -186,12 +187,12 @@ enum PageLanguage {
 }
 
 pub(super) fn run(args: PackArgs) -> Result<(), Failure> {
-    let request = request(&args)?;
-    peer::block_on(pack(args, request))
+    let config = args.data.load()?;
+    let request = request(&args, config.xdm.limits.of_sets_made())?;
+    peer::block_on(pack(args, config, request))
 }
 
-async fn pack(args: PackArgs, request: ExportRequest) -> Result<(), Failure> {
-    let config = args.data.load()?;
+async fn pack(args: PackArgs, config: Config, request: ExportRequest) -> Result<(), Failure> {
     let is_here = args.origin.from.is_none() && args.selection.files.is_none();
     // Documents of others are told of too, where there is a trail to tell.
     let offline = match is_here || Offline::is_there(&config) {
@@ -269,7 +270,7 @@ fn watcher() -> Watcher {
     })
 }
 
-fn request(args: &PackArgs) -> Result<ExportRequest, Failure> {
+fn request(args: &PackArgs, set_limits: SetLimits) -> Result<ExportRequest, Failure> {
     let lists = CodeLists::built_in();
     let content = match &args.sender.content {
         Some(code) => lists.find("content", code),
@@ -316,6 +317,7 @@ fn request(args: &PackArgs) -> Result<ExportRequest, Failure> {
             PageLanguage::En => Language::English,
         },
         target: if args.tree { Target::Tree(args.out.clone()) } else { Target::Zip(args.out.clone()) },
+        set_limits,
         most_bytes: None,
     })
 }
@@ -350,7 +352,12 @@ fn report(args: &PackArgs, made: &Exported) {
             .map(|set| {
                 let documents: Vec<_> =
                     set.documents.iter().map(|(id, path)| json!({ "uniqueId": id, "path": path })).collect();
-                json!({ "directory": set.directory, "uniqueId": set.unique_id, "documents": documents })
+                let mut told =
+                    json!({ "directory": set.directory, "uniqueId": set.unique_id, "documents": documents });
+                if let Some((part, parts)) = set.part {
+                    (told["part"], told["parts"]) = (part.into(), parts.into());
+                }
+                told
             })
             .collect();
         let whole = json!({
@@ -366,7 +373,8 @@ fn report(args: &PackArgs, made: &Exported) {
     }
     println!("{}", args.out.display());
     for set in &made.sets {
-        println!("{}  submission {}  {} documents", set.directory, set.unique_id, set.documents.len());
+        let part = set.part.map(|(part, parts)| format!("  part {part} of {parts}")).unwrap_or_default();
+        println!("{}  submission {}  {} documents{part}", set.directory, set.unique_id, set.documents.len());
     }
     println!("{documents} documents, {}", HumanBytes(made.document_bytes));
     if made.dicom_objects > 0 {

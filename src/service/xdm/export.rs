@@ -55,6 +55,8 @@ pub struct ExportedSet {
     pub unique_id: String,
     /// The patient as the origin knows them, CX.
     pub patient_id: Option<String>,
+    /// Which part it is, and of how many, where a set was divided.
+    pub part: Option<(usize, usize)>,
     /// The documents in it: uniqueId and path on the medium.
     pub documents: Vec<(String, String)>,
 }

@@ -19,6 +19,7 @@ use crate::{
         EntryUuid, RequestContext, Sha1Hash, SourcePatientInfo,
         rim::{RegistryObject, RimKind},
         vocabulary as v,
+        xdm::SetLimits,
     },
     wire::xdm::{
         index_page::{self, IndexPage, Row, SetHead},
@@ -57,7 +58,22 @@ pub(super) struct Draft {
     rows: SpooledTempFile,
     demographics: SetHead,
     members: Vec<String>,
+    pub(super) part: Part,
 }
+
+/// Which part of a submission set a draft is; the only one, where the set was not divided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// Place of the draft with the first part.
+    pub(super) first: usize,
+    /// Counted from 1.
+    pub(super) number: usize,
+    /// How many there are, as far as is known.
+    pub(super) of: usize,
+}
+
+/// At most so much is written for the membership of one object in the set.
+const MEMBER_BYTES: u64 = 512;
 
 /// A document of a set.
 #[derive(Debug)]
@@ -137,14 +153,15 @@ impl Plan {
 }
 
 impl Draft {
-    /// The set with this number, counted from 1.
+    /// The set at this place, counted from 0.
     pub(super) fn new(
-        number: usize,
+        place: usize,
         set: RegistryObject,
         patient: Option<String>,
         known_as: Option<String>,
+        part: Part,
     ) -> Result<Self, ExportError> {
-        let number = u32::try_from(number).map_err(|_| ExportError::TooMany)?;
+        let number = u32::try_from(place + 1).map_err(|_| ExportError::TooMany)?;
         let spooled = || SpooledTempFile::new(IN_MEMORY);
         Ok(Self {
             number,
@@ -157,7 +174,25 @@ impl Draft {
             rows: spooled(),
             demographics: SetHead::default(),
             members: Vec::new(),
+            part,
         })
+    }
+
+    /// Octets of METADATA.XML with the memberships of what is in it so far.
+    fn octets(&self) -> u64 {
+        let written = self.metadata.as_ref().map_or(0, MetadataWriter::octets);
+        written.saturating_add(MEMBER_BYTES.saturating_mul((self.documents.len() + self.members.len()) as u64))
+    }
+
+    /// Whether the next document goes into another part: documents take up half of the room, the rest is for folders and
+    /// relations.
+    pub(super) fn is_full(&self, limits: &SetLimits) -> bool {
+        self.documents.len() >= limits.documents || self.octets() >= limits.metadata_bytes / 2
+    }
+
+    /// Whether there is room for one more relation; the last eighth is for the set itself.
+    pub(super) fn has_room(&self, limits: &SetLimits) -> bool {
+        self.octets() < limits.metadata_bytes / 8 * 7
     }
 
     pub(super) fn unique_id(&self) -> &str {
@@ -280,6 +315,10 @@ impl Draft {
             institution: index_page::readable_xon(of_author(v::SLOT_AUTHOR_INSTITUTION)),
             submitted: index_page::days_and_times(slot(&self.set, v::SLOT_SUBMISSION_TIME)),
             title: self.set.name.first().map(|name| name.value.to_string()).unwrap_or_default(),
+            part: match self.part {
+                Part { of: 1, .. } => String::new(),
+                Part { number, of, .. } => format!("{number} / {of}"),
+            },
             documents: self.documents.len(),
             ..self.demographics.clone()
         };
@@ -295,6 +334,7 @@ impl Draft {
             unique_id: self.unique_id().to_owned(),
             patient_id: self.known_as,
             directory: self.directory,
+            part: (self.part.of > 1).then_some((self.part.number, self.part.of)),
             documents: self.documents.into_iter().map(|it| (it.unique_id.into(), it.path.into())).collect(),
         }
     }

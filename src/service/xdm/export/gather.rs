@@ -3,6 +3,7 @@
 //! Source: ITI TF-2 §3.18.4.1.2.3.7 (the queries), R-32-17, R-32-48 to R-32-50.
 
 pub(super) mod objects;
+mod parts;
 mod relations;
 
 use std::collections::{HashMap, HashSet};
@@ -10,12 +11,13 @@ use std::collections::{HashMap, HashSet};
 use unicode_normalization::UnicodeNormalization;
 
 use objects::{What, is_text, original_sets, patient_of, uuid_of, what_is};
+use parts::Patient;
 
 use super::{
     ExportError, ExportRequest, Origin, Selection, Sets,
     draft::{Draft, Plan, Wanted, media_type},
     generations::Generations,
-    submission_set::{distinct_times, new_set},
+    submission_set::distinct_times,
     without_bsn::Pseudonyms,
 };
 use crate::{
@@ -63,7 +65,7 @@ struct Planner<'a> {
     request: &'a ExportRequest,
     page: IndexPage,
     plan: Plan,
-    /// Number of a draft by its patient, or by the entryUUID of the set that it rebuilds.
+    /// The last draft by its patient, or by the entryUUID of the set that it rebuilds.
     by_key: HashMap<String, usize>,
     /// Where each entry and folder is: the number of its draft.
     places: HashMap<EntryUuid, usize>,
@@ -110,7 +112,7 @@ impl Planner<'_> {
             Selection::Documents(ids) => {
                 let (uuids, unique): (Vec<String>, Vec<String>) =
                     ids.iter().cloned().partition(|id| id.parse::<EntryUuid>().is_ok());
-                if self.request.with_deprecated {
+                if self.request.with_deprecated || self.may_be_divided(ids.len()) {
                     [uuids, self.uuids(ctx, origin, &unique).await?].concat()
                 } else {
                     self.fetch(ctx, origin, &unique, Query::get_documents).await?;
@@ -128,7 +130,7 @@ impl Planner<'_> {
             }
             Selection::Everything => Vec::new(),
         };
-        if self.request.with_deprecated {
+        if self.request.with_deprecated || self.may_be_divided(ids.len()) {
             self.generations = Generations::among(ctx, origin, &ids).await?;
             self.generations.former_first(&mut ids);
         }
@@ -259,19 +261,7 @@ impl Planner<'_> {
             (None, Some(patient)) => format!("{patient} {}", self.generations.of(uuid_of(&entry))),
             (None, None) => String::new(),
         };
-        let place = match self.by_key.get(&key) {
-            Some(place) => *place,
-            None => {
-                let set = match set {
-                    Some(set) => set,
-                    None => new_set(ctx, self.request, patient.as_deref()),
-                };
-                let place = self.plan.drafts.len();
-                self.plan.drafts.push(Draft::new(place + 1, set, patient, known_as)?);
-                self.by_key.insert(key, place);
-                place
-            }
-        };
+        let place = self.place_of(ctx, key, set, Patient { in_package: patient, known_as }, &wanted.unique_id)?;
         if let Some(uuid) = uuid_of(&entry) {
             self.places.insert(uuid, place);
         }
@@ -285,7 +275,11 @@ impl Planner<'_> {
         if self.plan.drafts.is_empty() {
             return Err(ExportError::Nothing);
         }
-        distinct_times(self.plan.drafts.iter_mut().map(|draft| &mut draft.set), ctx.now);
+        self.tell_of_parts();
+        // Sets that were submitted give way to no part of another.
+        let (firsts, others): (Vec<&mut Draft>, _) =
+            self.plan.drafts.iter_mut().partition(|draft| draft.part.number == 1);
+        distinct_times(firsts.into_iter().chain(others).map(|draft| &mut draft.set), ctx.now);
         for draft in &mut self.plan.drafts {
             draft.close(ctx)?;
         }

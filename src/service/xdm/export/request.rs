@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    model::{Code, IntendedRecipient, Oid, PatientId, Xcn, Xon},
+    model::{Code, IntendedRecipient, Oid, PatientId, Xcn, Xon, xdm::SetLimits},
     wire::xdm::index_page::Language,
 };
 
@@ -122,6 +122,8 @@ pub struct ExportRequest {
     pub language: Language,
     /// Where it goes.
     pub target: Target,
+    /// What one submission set may come to: a larger one is divided.
+    pub set_limits: SetLimits,
     /// Octets of all documents at most; none where the disk is the limit.
     pub most_bytes: Option<u64>,
 }

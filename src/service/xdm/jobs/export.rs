@@ -106,12 +106,16 @@ fn report(made: &Exported) -> Value {
         .map(|set| {
             let document = |(id, path): &(String, String)| json!({ "uniqueId": id, "path": path });
             let documents: Vec<Value> = set.documents.iter().map(document).collect();
-            json!({
+            let mut told = json!({
                 "directory": set.directory,
                 "uniqueId": set.unique_id,
                 "patientId": set.patient_id,
                 "documents": documents,
-            })
+            });
+            if let Some((part, parts)) = set.part {
+                (told["part"], told["parts"]) = (part.into(), parts.into());
+            }
+            told
         })
         .collect();
     json!({

@@ -12,7 +12,7 @@ use crate::{
         Code, CodeValue, IntendedRecipient, Oid, Organisation, PatientId, Xcn, Xon,
         bsn::{BSN_AUTHORITY, check_bsn},
         escape_component,
-        xdm::Delivery,
+        xdm::{Delivery, SetLimits},
     },
     service::xdm::export::{Addressing, Detail, ExportRequest, Selection, Sender, Sets, Target, WithoutBsn},
     wire::xdm::index_page::Language,
@@ -34,6 +34,8 @@ pub struct ExportSettings {
     pub content_type: Code,
     /// The file that leads from own numbers back to BSNs.
     pub numbers: PathBuf,
+    /// What one submission set may come to.
+    pub set_limits: SetLimits,
 }
 
 /// An order of a package. Exactly one of `patient`, `documents`, `submissionSet` and `folder` says what goes into it.
@@ -205,6 +207,7 @@ impl ExportOrder {
                 Some(_) => return Err(wrong("language", "one of nl, en")),
             },
             target,
+            set_limits: settings.set_limits,
             most_bytes: None,
         })
     }
@@ -293,7 +296,7 @@ pub(super) fn known_patient(field: &'static str, text: &str) -> Result<PatientId
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Node;
+    use crate::model::{Node, xdm::PackageLimits};
 
     fn settings() -> ExportSettings {
         ExportSettings {
@@ -301,6 +304,7 @@ mod tests {
             contact: String::new(),
             content_type: code("34133-9^Summary^2.16.840.1.113883.6.1").expect("a code"),
             numbers: PathBuf::from("numbers.jsonl"),
+            set_limits: PackageLimits::default().of_sets_made(),
         }
     }
 
