@@ -14,8 +14,8 @@ pub use sql::{
     AuditReport, AuditSeal, AuditSearch, BlobState, ClaimKind, Combination, DocumentRow, DocumentState,
     DurabilitySetting, EmergencyRow, EntryLabels, Evidence, FolderRow, FoundAudit, Heads, HeldClaim, JobLease, JobRow,
     JobState, KeptPolicy, KinRow, Labels, MailRow, MailState, MergeError, NewClaim, NewDocument, NewGrant, NewJob,
-    NewMail, NewPickup, NewXdmPackage, ObjectKind, PatientRow, PickupRow, PolicyRow, PostgresSettings, Priority,
-    Problem, PruneError, PrunedMonth, ReadTx, RecordedAnswer, ResolvedObject, RowKeys, RunningGrant, SealedAudit,
-    SealedBatch, Settlement, Sight, SqliteSettings, Store, StoreSettings, TakenJob, Tx, UnknownPatients, UseVerdict,
-    Visit, VisitKind, Weight, XdmLoad, XdmPackage, audit_files, audit_kept_since,
+    NewMail, NewPickup, NewXdmPackage, ObjectKind, PackageJob, PatientRow, PickupRow, PolicyRow, PostgresSettings,
+    Priority, Problem, PruneError, PrunedMonth, ReadTx, RecordedAnswer, ResolvedObject, RowKeys, RunningGrant,
+    SealedAudit, SealedBatch, Settlement, Sight, SqliteSettings, Store, StoreSettings, TakenJob, Tx, UnknownPatients,
+    UseVerdict, Visit, VisitKind, Weight, XdmPackage, audit_files, audit_kept_since, kind_at,
 };

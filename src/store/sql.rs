@@ -49,7 +49,7 @@ pub use consent::{
 };
 pub use doctor::{DurabilitySetting, Problem};
 pub use documents::{BlobState, DocumentRow, DocumentState, NewDocument};
-pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob};
+pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob, kind_at};
 pub use mail::{MailRow, MailState, NewMail};
 pub use open::{PostgresSettings, SqliteSettings, StoreSettings};
 pub use patients::{MergeError, PatientRow, UnknownPatients};
@@ -58,7 +58,7 @@ pub use registry::{AssociationRow, FolderRow, Labels, RowKeys};
 pub use sight::{Combination, Sight};
 pub use tx::{ReadTx, Tx};
 pub use writer::Weight;
-pub use xdm::{NewXdmPackage, Settlement, XdmLoad, XdmPackage};
+pub use xdm::{NewXdmPackage, PackageJob, Settlement, XdmPackage};
 
 use crate::store::StoreError;
 

@@ -318,7 +318,7 @@ fn request(args: &PackArgs, set_limits: SetLimits) -> Result<ExportRequest, Fail
         },
         target: if args.tree { Target::Tree(args.out.clone()) } else { Target::Zip(args.out.clone()) },
         set_limits,
-        most_bytes: None,
+        room: None,
     })
 }
 
@@ -352,8 +352,7 @@ fn report(args: &PackArgs, made: &Exported) {
             .map(|set| {
                 let documents: Vec<_> =
                     set.documents.iter().map(|(id, path)| json!({ "uniqueId": id, "path": path })).collect();
-                let mut told =
-                    json!({ "directory": set.directory, "uniqueId": set.unique_id, "documents": documents });
+                let mut told = json!({ "directory": set.directory, "uniqueId": set.unique_id, "documents": documents });
                 if let Some((part, parts)) = set.part {
                     (told["part"], told["parts"]) = (part.into(), parts.into());
                 }

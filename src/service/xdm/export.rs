@@ -25,7 +25,7 @@ pub use error::ExportError;
 pub use origin::{Files, Here, LocalDocument, Origin, Peers};
 pub use package::{Progress, Watcher};
 pub use record::Record;
-pub use request::{Addressing, Detail, ExportRequest, Selection, Sender, Sets, Target, WithoutBsn};
+pub use request::{Addressing, Detail, ExportRequest, Room, Selection, Sender, Sets, Target, WithoutBsn};
 
 use crate::{model::RequestContext, service::audit::events::Verdict, wire::xdm::names};
 use draft::{Draft, Plan};
@@ -93,7 +93,9 @@ async fn attempt(
     let mut plan = gather::plan(ctx, origin, request).await?;
     *identities = plan.identities();
     watcher(Progress::Planned { bytes: plan.document_bytes() });
-    if request.most_bytes.is_some_and(|most| plan.document_bytes() > most) {
+    if let Some(room) = &request.room
+        && !room.keep(plan.document_bytes()).await?
+    {
         return Err(ExportError::Full);
     }
     let lines = std::mem::take(&mut plan.table);

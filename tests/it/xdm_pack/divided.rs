@@ -90,8 +90,7 @@ fn divided(store: Store) {
     let ids = unique_ids(&sets);
     assert_eq!(ids[0], unique_id, "R-32-56: the uniqueId of the registry is kept");
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), parts, "each has a uniqueId of its own");
-    let times: BTreeSet<String> =
-        sets.iter().filter_map(|set| set.submission_set().value("submissionTime")).collect();
+    let times: BTreeSet<String> = sets.iter().filter_map(|set| set.submission_set().value("submissionTime")).collect();
     assert_eq!(times.len(), parts, "R-32-06");
 
     // A reader sees that they belong together.
@@ -116,7 +115,10 @@ fn divided(store: Store) {
     // The trail has each part, and the same order has the same parts each time.
     let events = audited(&server, &patient);
     for id in &ids {
-        assert!(events.iter().any(|event| event["event_id"]["code"] == "110106" && event.to_string().contains(id)));
+        assert!(
+            events.iter().any(|event| event["event_id"]["code"] == "110106" && event.to_string().contains(id)),
+            "{id}"
+        );
     }
     let by_job = settled(&server, &ordered(&server, &json!({ "submissionSet": unique_id, "asSubmitted": true })));
     let of_job = list(&by_job["report"]["submissionSets"]);
@@ -165,8 +167,7 @@ fn files_that_are_too_many_for_one_set_are_several() {
     assert!(sets.len() > 1, "{told}");
     assert_eq!(sets.iter().map(|set| set.entries().len()).sum::<usize>(), DOCUMENTS);
     let first = unique_ids(&sets)[0].clone();
-    let times: BTreeSet<String> =
-        sets.iter().filter_map(|set| set.submission_set().value("submissionTime")).collect();
+    let times: BTreeSet<String> = sets.iter().filter_map(|set| set.submission_set().value("submissionTime")).collect();
     assert_eq!(times.len(), sets.len(), "R-32-06");
     for set in &sets {
         assert!(set.submission_set().description.is_some_and(|text| text.contains(&first)));

@@ -97,6 +97,13 @@ fn get_documents(uuids: &[String]) -> Query {
     Query::new(v::QUERY_GET_DOCUMENTS).list("$XDSDocumentEntryEntryUUID", uuids.iter().cloned())
 }
 
+/// A registry answers in an order of its own: this is the one in which entryUUIDs were asked for.
+fn in_order_of(asked: &[String], objects: &mut [RegistryObject]) {
+    let places: HashMap<EntryUuid, usize> =
+        (0..).zip(asked).filter_map(|(n, id)| Some((id.parse().ok()?, n))).collect();
+    objects.sort_by_key(|object| uuid_of(object).and_then(|uuid| places.get(&uuid).copied()));
+}
+
 impl Planner<'_> {
     async fn registered(&mut self, ctx: &mut RequestContext, origin: &Origin) -> Result<(), ExportError> {
         let mut ids = match &self.request.selection {
@@ -185,7 +192,10 @@ impl Planner<'_> {
     ) -> Result<(), ExportError> {
         for batch in ids.chunks(BATCH) {
             match origin.objects(ctx, &query(batch).build()).await {
-                Ok(objects) => self.add_all(ctx, origin, objects).await?,
+                Ok(mut objects) => {
+                    in_order_of(batch, &mut objects);
+                    self.add_all(ctx, origin, objects).await?;
+                }
                 Err(error) if batch.len() > 1 && error.is_about_several_patients() => {
                     for id in batch.chunks(1) {
                         let objects = origin.objects(ctx, &query(id).build()).await?;
@@ -213,8 +223,8 @@ impl Planner<'_> {
         }
         let entries: Vec<RegistryObject> = objects.into_iter().filter(|object| self.is_wanted(object)).collect();
         let sets = match self.request.sets {
-            Sets::New => HashMap::new(),
-            Sets::AsSubmitted => original_sets(ctx, origin, &entries).await?,
+            Sets::AsSubmitted if !entries.is_empty() => original_sets(ctx, origin, &entries).await?,
+            Sets::New | Sets::AsSubmitted => HashMap::new(),
         };
         for entry in entries {
             let set = entry.id.as_deref().and_then(|id| sets.get(id)).cloned();

@@ -13,7 +13,6 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::future::BoxFuture;
 use recorded::submitted;
 use tokio::task::{JoinError, spawn_blocking};
 
@@ -40,7 +39,7 @@ use crate::{
         jobs::Clock,
         repository::DocumentError,
     },
-    store::{Store, StoreError},
+    store::{PackageJob, Store, StoreError},
     wire::xdm::Medium,
 };
 
@@ -110,8 +109,8 @@ pub struct Importer {
     auditor: Auditor,
     settings: Arc<ImportSettings>,
     clock: Clock,
-    /// Asked before each set.
-    wanted: Option<Wanted>,
+    /// Nothing more is taken once this is not wanted any more.
+    job: Option<PackageJob>,
 }
 
 /// What became of the taking of a set.
@@ -122,9 +121,6 @@ struct Taken {
     /// The repository has told the audit trail.
     recorded: bool,
 }
-
-/// Whether the import still is what somebody wants.
-pub type Wanted = Arc<dyn Fn() -> BoxFuture<'static, Result<bool, StoreError>> + Send + Sync>;
 
 /// What is known of a package while its sets are taken over one by one.
 struct Running<'a> {
@@ -143,13 +139,22 @@ struct Running<'a> {
 impl Importer {
     /// An importer that hands what it takes to this repository.
     pub fn new(repository: Repository, store: Store, auditor: Auditor, settings: ImportSettings, clock: Clock) -> Self {
-        Self { repository, store, auditor, settings: Arc::new(settings), clock, wanted: None }
+        Self { repository, store, auditor, settings: Arc::new(settings), clock, job: None }
     }
 
-    /// The same, which takes no further set once the import is not wanted any more: the rest is skipped.
+    /// The same, for as long as a job is to work on a package: whoever withdraws that finds nothing taken afterwards, and the
+    /// rest of it is skipped.
     #[must_use]
-    pub fn while_wanted(&self, wanted: Wanted) -> Self {
-        Self { wanted: Some(wanted), ..self.clone() }
+    pub fn while_wanted(&self, job: PackageJob) -> Self {
+        Self { job: Some(job), ..self.clone() }
+    }
+
+    /// Whether the package is to be taken still.
+    async fn is_wanted(&self) -> Result<bool, StoreError> {
+        match self.job {
+            Some(job) => self.store.read().await?.is_xdm_package_wanted(job).await,
+            None => Ok(true),
+        }
     }
 
     /// Where it hands what it takes.
@@ -214,11 +219,8 @@ impl Importer {
             running.whole.contradict(index, &mut set, &documents);
             set.settle();
             let chosen = choice.sets.is_empty() || choice.sets.contains(&set.ordinal);
-            if let Some(wanted) = &self.wanted
-                && chosen
-                && !stopped
-            {
-                stopped = !wanted().await?;
+            if chosen && !stopped {
+                stopped = !self.is_wanted().await?;
             }
             if stopped || !chosen {
                 set.state = SetState::Skipped;
@@ -313,7 +315,11 @@ impl Importer {
             house::recompute(&mut submit);
         }
         let media = MediaImport { overridden, ..running.origin.as_event() };
-        let response = self.repository.import_from_media(ctx, submit, received, &media).await;
+        let response = self.repository.import_from_media(ctx, submit, received, &media, self.job).await;
+        if response.status != ResponseStatus::Success && !self.is_wanted().await? {
+            set.state = SetState::Skipped;
+            return Ok(Taken { stop: true, recorded: true });
+        }
         let told = response.findings.iter().map(|finding| {
             let weight = if finding.severity == Severity::Error { Weight::Error } else { Weight::Warning };
             PackageFinding { weight, ..PackageFinding::error(finding.code, "", &*finding.context) }.at(REGISTRATION)

@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 
 use super::{ExportOrder, Packages, caller::Begun};
 use crate::{
-    model::xdm::{Direction, PackageId, PackageState},
+    model::{
+        NodeKey,
+        xdm::{Direction, PackageId, PackageState},
+    },
     service::{
         jobs::Outcome,
-        xdm::export::{self, ExportError, Exported, Record, Target},
+        xdm::export::{self, ExportError, Exported, Record, Room, Target},
     },
-    store::{Settlement, TakenJob},
+    store::{PackageJob, Settlement, TakenJob},
 };
 
 /// What a package is called in the audit trail.
@@ -42,10 +45,7 @@ impl Packages {
         let Some(mut request) = request else {
             return fail("XdmOrder: the order cannot be understood any more".to_owned()).await;
         };
-        request.most_bytes = match self.room(package.node_key).await {
-            Ok(room) => Some(room),
-            Err(error) => return again(id, &error),
-        };
+        request.room = Some(self.room_for(PackageJob { package_id: id, job_id: job.job_id }, package.node_key));
         let record = Record { auditor: self.shared.auditor.clone(), actor: None, name: Some(place(id)) };
         let made = export::export(&mut ctx, origin, &request, Some(&record), Arc::new(|_| {})).await;
         let made = match made {
@@ -79,6 +79,19 @@ impl Packages {
             }
             Err(error) => again(id, &error),
         }
+    }
+
+    /// Room beside the other packages of a node, those that are being made included.
+    fn room_for(&self, job: PackageJob, node_key: NodeKey) -> Room {
+        let (store, share) = (self.shared.store.clone(), self.shared.settings.node_bytes);
+        Room::new(move |octets| {
+            let store = store.clone();
+            Box::pin(async move {
+                let kept = store
+                    .write(move |tx| Box::pin(async move { tx.reserve_xdm_room(job, node_key, octets, share).await }));
+                kept.await
+            })
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The jobs that look into a package that came, and that take it over. Source: R-32-33 to R-32-38, R-32-61.
 
-use std::{fs::File, sync::Arc};
+use std::fs::File;
 
 use tokio::task::spawn_blocking;
 
@@ -15,9 +15,9 @@ use crate::{
     service::{
         audit::events::MediaKind,
         jobs::Outcome,
-        xdm::{Choice, Importer, MediaOrigin, Wanted},
+        xdm::{Choice, Importer, MediaOrigin},
     },
-    store::{Settlement, TakenJob, XdmPackage},
+    store::{PackageJob, Settlement, TakenJob, XdmPackage},
     wire::xdm::{Medium, MediumError},
 };
 
@@ -57,7 +57,8 @@ impl Packages {
             (Work::Import, Err(error)) => return self.failed(&job, &package, format!("XdmOrder: {error}")).await,
         };
         let origin = MediaOrigin { name: place(id), kind: kind_of(package.delivery), operator: None };
-        let importer = importer.while_wanted(self.wanted(&job, id));
+        let work_on = PackageJob { package_id: id, job_id: job.job_id };
+        let importer = importer.while_wanted(work_on);
         let (report, is_told) = match self.medium(id).await {
             Ok(Ok(medium)) => match importer.import(&mut ctx, medium, &choice, &origin, &|_| {}).await {
                 Ok(report) => (report, !choice.dry_run),
@@ -98,7 +99,7 @@ impl Packages {
         };
         let told = settlement.report.clone();
         match self.settle(job.lease, id, settlement, next).await {
-            Ok(false) if matches!(work, Work::Import) => self.withdrawn_meanwhile(&job, id, told).await,
+            Ok(false) if matches!(work, Work::Import) => self.withdrawn_meanwhile(work_on, told).await,
             Ok(false) => Outcome::Settled,
             Ok(true) => {
                 let (state, sets) = (state.as_str(), report.sets.len());
@@ -109,25 +110,16 @@ impl Packages {
         }
     }
 
-    /// Whether a job still is to work on a package.
-    fn wanted(&self, job: &TakenJob, id: PackageId) -> Wanted {
-        let (store, job_id) = (self.shared.store.clone(), job.job_id);
-        Arc::new(move || {
-            let store = store.clone();
-            Box::pin(async move { store.read().await?.is_xdm_package_wanted(id, job_id).await })
-        })
-    }
-
     /// Keeps what was taken of a package before it was withdrawn.
-    async fn withdrawn_meanwhile(&self, job: &TakenJob, id: PackageId, report: Option<String>) -> Outcome {
-        let (Some(report), job_id) = (report, job.job_id) else { return Outcome::Settled };
+    async fn withdrawn_meanwhile(&self, job: PackageJob, report: Option<String>) -> Outcome {
+        let Some(report) = report else { return Outcome::Settled };
         let kept = self.shared.store.write(move |tx| {
             let report = report.clone();
-            Box::pin(async move { tx.tell_of_withdrawn_xdm_package(id, job_id, &report).await })
+            Box::pin(async move { tx.tell_of_withdrawn_xdm_package(job, &report).await })
         });
         match kept.await {
             Ok(_) => Outcome::Settled,
-            Err(error) => again(id, &error),
+            Err(error) => again(job.package_id, &error),
         }
     }
 

@@ -208,7 +208,7 @@ impl ExportOrder {
             },
             target,
             set_limits: settings.set_limits,
-            most_bytes: None,
+            room: None,
         })
     }
 

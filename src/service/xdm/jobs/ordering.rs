@@ -10,7 +10,7 @@ use crate::{
         xdm::{Delivery, Direction, PackageId, PackageState},
     },
     service::audit::events::{self, Actor, Parties},
-    store::{NewJob, NewXdmPackage, StoreError},
+    store::{NewJob, NewXdmPackage, PackageJob, StoreError},
 };
 
 /// What [`Packages::add`] writes down.
@@ -83,9 +83,9 @@ impl Packages {
     }
 
     /// Octets that the packages of a node may take up beside those that are there.
-    pub(super) async fn room(&self, node_key: NodeKey) -> Result<u64, StoreError> {
-        let load = self.shared.store.read().await?.xdm_load(node_key).await?;
-        Ok(self.shared.settings.node_bytes.saturating_sub(load.octets))
+    async fn room(&self, node_key: NodeKey) -> Result<u64, StoreError> {
+        let octets = self.shared.store.read().await?.xdm_load(node_key, None).await?;
+        Ok(self.shared.settings.node_bytes.saturating_sub(octets))
     }
 
     /// Takes over what was chosen of a package that was looked into, as a job; durable when this returns.
@@ -105,11 +105,12 @@ impl Packages {
         let json = serde_json::to_string(order).map_err(|_| StoreError::Corrupt { what: "xdm_package.order_json" })?;
         let (id, runs) = (package.package_id, package.runs + 1);
         let job = self.job(ctx, IMPORT, id, package.priority, runs)?;
+        let instance = package.instance.clone();
         let now_ms = (self.shared.clock)();
         let taken = self.shared.store.write(move |tx| {
-            let (job, json) = (job.clone(), json.clone());
+            let (job, json, instance) = (job.clone(), json.clone(), instance.clone());
             Box::pin(async move {
-                let job_id = tx.enqueue(&job, now_ms).await?;
+                let job_id = tx.enqueue_at(&instance, &job, now_ms).await?;
                 match tx.order_xdm_package_again(id, job_id, &json, runs - 1).await? {
                     true => Ok(()),
                     // The job goes with the transaction.
@@ -161,6 +162,10 @@ impl Packages {
             return Err(PackageError::Standing(PackageState::Withdrawn));
         }
         self.shared.ended.send_modify(|count| *count += 1);
+        if !self.is_here(package) {
+            // The server that has it removes it.
+            return Ok(());
+        }
         match self.drop_file(id).await {
             // Upkeep tries again.
             Err(PackageError::Io(error)) => {
@@ -254,21 +259,32 @@ impl Packages {
             file,
             octets,
             sha256,
+            instance: self.shared.files.instance().to_owned(),
         };
+        let share = self.shared.settings.node_bytes;
         let now_ms = (self.shared.clock)();
         let added = self.shared.store.write(move |tx| {
             let (job, mut row) = (job.clone(), row.clone());
             Box::pin(async move {
-                row.job_id = tx.enqueue(&job, now_ms).await?;
-                tx.add_xdm_package(&row, now_ms).await
+                row.job_id = tx.enqueue_at(&row.instance, &job, now_ms).await?;
+                tx.add_xdm_package(&row, now_ms).await?;
+                let job = PackageJob { package_id: id, job_id: row.job_id };
+                // What comes in at the same time is counted as well.
+                let fits = match row.octets {
+                    Some(octets) => tx.has_xdm_room(job, node_key, octets, share).await?,
+                    None => true,
+                };
+                if fits { Ok(()) } else { Err(PackageError::Full) }
             })
         });
         if let Err(error) = added.await {
             self.shared.files.remove(id).await?;
             // Another request with the same key was a moment earlier.
             return match self.known(node_key, direction, key.as_deref()).await? {
-                Some(known) if matches!(error, StoreError::Constraint { .. }) => Ok((known, false)),
-                _ => Err(error.into()),
+                Some(known) if matches!(error, PackageError::Store(StoreError::Constraint { .. })) => {
+                    Ok((known, false))
+                }
+                _ => Err(error),
             };
         }
         self.shared.bell.notify_one();

@@ -78,7 +78,8 @@ impl Planner<'_> {
         }
         let divided = wholes.iter().filter(|(parts, _)| *parts > 1).count();
         if divided > 0 {
-            let text = format!("{divided} submission sets are divided: their metadata are too large for one METADATA.XML");
+            let text =
+                format!("{divided} submission sets are divided: their metadata are too large for one METADATA.XML");
             self.plan.warnings.push(text);
         }
     }
