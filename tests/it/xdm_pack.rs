@@ -1,5 +1,6 @@
 //! `knoop xdm pack`: what it makes is opened by everybody, and is what it says it is.
 
+mod between;
 pub mod dicom;
 mod divided;
 mod foreign;

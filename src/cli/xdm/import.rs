@@ -62,7 +62,7 @@ pub(in crate::cli) struct ImportArgs {
     json: bool,
 }
 
-fn of_set(text: &str) -> Result<(usize, PatientId), String> {
+pub(super) fn of_set(text: &str) -> Result<(usize, PatientId), String> {
     let (set, patient) = text.split_once('=').ok_or("write SET=CX, such as 2=ID^^^&OID&ISO")?;
     let set = set.parse().map_err(|_| "SET is the number of a set in the report".to_owned())?;
     let patient = patient.parse::<PatientId>().map_err(|error| error.to_string())?;

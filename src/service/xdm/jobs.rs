@@ -29,7 +29,7 @@ use tokio::sync::{Notify, watch};
 
 pub use crate::store::{Priority, XdmPackage};
 pub use caller::rights;
-pub use choice::{ImportOrder, ImportOrderError, PackageSummary};
+pub use choice::{ImportOrder, ImportOrderError};
 pub use fetch::PackageReader;
 pub use files::{PackageFiles, Spool, SpoolError, Spooled};
 pub use order::{ExportOrder, ExportOrderError, ExportSettings, Recipient, WithoutBsnOrder};
@@ -126,6 +126,9 @@ pub enum PackageError {
     /// So many orders of the node are open that no more are taken.
     #[error("{OPEN_ORDERS} orders of this node are open; wait until some are done, or withdraw them")]
     Busy,
+    /// Nobody is there in whose name it could be taken over.
+    #[error("the node that brought the package may not take part any more")]
+    Node,
     /// It lies in the data directory of another server.
     #[error("the package is at another server of this house; ask there")]
     Elsewhere,
@@ -153,6 +156,9 @@ struct Payload {
     /// From where.
     #[serde(default)]
     address: Option<std::net::IpAddr>,
+    /// The person at the command line who ordered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operator: Option<String>,
 }
 
 impl Packages {

@@ -53,10 +53,16 @@ enum Step {
     Spooled { path: String, media_type: &'static str, time: String, file: SpooledTempFile },
     Begin(Expected),
     Block(Bytes),
+    End,
+    Whole(Expected, Whole),
+    Dicomdir { time: String },
+}
+
+/// A document that the writer reads by itself.
+enum Whole {
+    Bytes(Vec<u8>),
     File(PathBuf),
     Temporary(NamedTempFile),
-    End,
-    Dicomdir { time: String },
 }
 
 /// What is said of the document that is written.
@@ -188,18 +194,19 @@ impl Package {
             original_id: document.wanted.unique_id.clone(),
             rewritten: document.rewritten.clone(),
         };
-        self.step(Step::Begin(expected)).await?;
-        match source {
+        let whole = match source {
             Source::Reader(mut reader) => {
+                self.step(Step::Begin(expected)).await?;
                 while let Some(block) = reader.next().await {
                     self.step(Step::Block(block?)).await?;
                 }
+                return self.step(Step::End).await;
             }
-            Source::Bytes(bytes) => self.step(Step::Block(bytes.into())).await?,
-            Source::File(path) => self.step(Step::File(path)).await?,
-            Source::Temporary(file) => self.step(Step::Temporary(file)).await?,
-        }
-        self.step(Step::End).await
+            Source::Bytes(bytes) => Whole::Bytes(bytes),
+            Source::File(path) => Whole::File(path),
+            Source::Temporary(file) => Whole::Temporary(file),
+        };
+        self.step(Step::Whole(expected, whole)).await
     }
 
     /// The DICOMDIR of all DICOM objects before it.

@@ -1,11 +1,12 @@
 //! For whom a job works: the node that ordered it, as it stands when the job runs.
 
-use super::{Packages, Payload};
+use super::{PackageError, Packages, Payload};
 use crate::{
     model::{
         Caller, Ids, Node, NodeRecord, NodeRole, RequestContext, Standing, XuaMode,
         xdm::{Delivery, Direction, PackageId},
     },
+    service::audit::events::Actor,
     store::{StoreError, TakenJob, XdmPackage},
 };
 
@@ -13,6 +14,8 @@ use crate::{
 pub(super) struct Begun {
     pub(super) package: XdmPackage,
     pub(super) ctx: RequestContext,
+    /// The person at the command line who ordered it.
+    pub(super) operator: Option<Actor>,
 }
 
 /// Why a job does not begin.
@@ -46,22 +49,36 @@ impl Packages {
         };
         let record = record.filter(|it| it.node.organisation.key == package.owner_org_key);
         let record = record.ok_or(NotBegun::Refused(id, "XdmNode: the node may not take part any more"))?;
-        self.may_order(&record, &package).map_err(|why| NotBegun::Refused(id, why))?;
+        self.may_order(&record, &package, payload.operator.is_some()).map_err(|why| NotBegun::Refused(id, why))?;
         let subject = payload.subject.unwrap_or_else(|| record.node.name.as_ref().into());
         let caller = Caller { node: record.node, subject: subject.into(), address: payload.address };
         let mut ctx = RequestContext::new(caller, self.now(), "".into(), Ids::Random);
         ctx.endpoint = payload.endpoint.into();
-        Ok(Begun { package, ctx })
+        let operator = payload.operator.map(|user_id| Actor { user_id });
+        Ok(Begun { package, ctx, operator })
+    }
+
+    /// A request in the name of the node that brought a package, for the operator who decides about it.
+    ///
+    /// # Errors
+    /// [`PackageError::Node`] where that may not take part any more.
+    pub async fn in_the_name_of(&self, package: &XdmPackage) -> Result<RequestContext, PackageError> {
+        let caller = match package.node_key {
+            Node::LOOPBACK => Some(Caller::loopback()),
+            key => self.active_node(|node| node.key == key).await?,
+        };
+        let caller = caller.filter(|it| it.organisation_key() == package.owner_org_key).ok_or(PackageError::Node)?;
+        Ok(RequestContext::new(caller, self.now(), "".into(), Ids::Random))
     }
 
     /// Whether a node may have this done, as when it asked.
-    fn may_order(&self, record: &NodeRecord, package: &XdmPackage) -> Result<(), &'static str> {
+    fn may_order(&self, record: &NodeRecord, package: &XdmPackage, by_operator: bool) -> Result<(), &'static str> {
         let (role, transactions) = rights(package.direction);
         if !record.node.has_role(role) {
             return Err("XdmRole: the node has not the role for this");
         }
-        // What the operator lets come through the watched folder, no user brings.
-        if package.delivery == Delivery::Folder {
+        // What the operator lets come through the watched folder, or decides, no user brings.
+        if package.delivery == Delivery::Folder || by_operator {
             return Ok(());
         }
         let asked_of_all = |it: &str| self.shared.settings.assertions.contains(&it);

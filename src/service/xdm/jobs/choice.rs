@@ -8,6 +8,7 @@ use super::order::known_patient;
 use crate::{
     model::xdm::{PackageCode, PackageOutcome, PackageReport, SetReport, SetState, XdmCode},
     service::xdm::Choice,
+    store::XdmPackage,
 };
 
 /// Which sets of a package are taken over, and for whom.
@@ -65,11 +66,21 @@ impl ImportOrder {
         Ok(choice)
     }
 
+    /// Whether the decision can be understood and fits what was found in a package.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self, package: &XdmPackage) -> Result<(), ImportOrderError> {
+        let report = package.report.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        self.choice()?;
+        self.fits(&report.unwrap_or_default())
+    }
+
     /// Whether the decision fits what was found: its sets are there, and whose they are is known or said.
     ///
     /// # Errors
     /// What does not fit.
-    pub fn fits(&self, report: &PackageSummary) -> Result<(), ImportOrderError> {
+    fn fits(&self, report: &PackageSummary) -> Result<(), ImportOrderError> {
         let known: BTreeSet<usize> = report.sets.iter().map(|set| set.ordinal).collect();
         if let Some(missing) = self.sets.iter().chain(self.patients.keys()).find(|ordinal| !known.contains(ordinal)) {
             return Err(ImportOrderError::NoSet(*missing));
@@ -88,7 +99,7 @@ impl ImportOrder {
 
 /// What a decision needs of the report that is kept.
 #[derive(Debug, Default, Deserialize)]
-pub struct PackageSummary {
+struct PackageSummary {
     #[serde(default)]
     sets: Vec<SetSummary>,
 }

@@ -25,7 +25,7 @@ pub(super) fn place(id: PackageId) -> String {
 impl Packages {
     /// Makes the package of a job. One that was begun before, and not told of, is made anew.
     pub(super) async fn export(self, job: TakenJob) -> Outcome {
-        let Begun { package, mut ctx } = match self.begin(&job).await {
+        let Begun { package, mut ctx, .. } = match self.begin(&job).await {
             Ok(begun) => begun,
             Err(not_begun) => return self.not_begun(&job, not_begun).await,
         };

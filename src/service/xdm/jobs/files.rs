@@ -31,7 +31,7 @@ pub struct PackageFiles {
     instance: Arc<str>,
 }
 
-/// The file that holds the name of the folder.
+/// The file beside the folder that holds its name.
 const INSTANCE: &str = "instance";
 
 impl PackageFiles {
@@ -125,23 +125,24 @@ impl PackageFiles {
 
 /// The name of a folder, given to it when it has none.
 fn instance_of(folder: &Path) -> io::Result<String> {
-    let path = folder.join(INSTANCE);
+    let path = folder.with_extension(INSTANCE);
+    let beside = path.parent().unwrap_or(folder);
     let named = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut file = NamedTempFile::new_in(folder)?;
+            let mut file = NamedTempFile::new_in(beside)?;
             file.write_all(fresh_id()?.as_bytes())?;
             file.as_file().sync_all()?;
             match file.persist_noclobber(&path) {
                 // Somebody else was a moment earlier.
                 Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => return Err(error.error),
-                _ => File::open(folder)?.sync_all()?,
+                _ => File::open(beside)?.sync_all()?,
             }
             fs::read_to_string(&path)?
         }
         read => read?,
     };
     let damaged =
-        || io::Error::new(io::ErrorKind::InvalidData, "the file instance in the folder of packages is damaged");
+        || io::Error::new(io::ErrorKind::InvalidData, "the file with the name of the folder of packages is damaged");
     Some(named).filter(|named| is_id(named)).ok_or_else(damaged)
 }
 

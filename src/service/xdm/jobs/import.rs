@@ -42,7 +42,7 @@ impl Packages {
     }
 
     async fn take_up(self, job: TakenJob, work: Work) -> Outcome {
-        let Begun { package, mut ctx } = match self.begin(&job).await {
+        let Begun { package, mut ctx, operator } = match self.begin(&job).await {
             Ok(begun) => begun,
             Err(not_begun) => return self.not_begun(&job, not_begun).await,
         };
@@ -56,7 +56,7 @@ impl Packages {
             (Work::Import, Ok(choice)) => choice,
             (Work::Import, Err(error)) => return self.failed(&job, &package, format!("XdmOrder: {error}")).await,
         };
-        let origin = MediaOrigin { name: place(id), kind: kind_of(package.delivery), operator: None };
+        let origin = MediaOrigin { name: place(id), kind: kind_of(package.delivery), operator };
         let work_on = PackageJob { package_id: id, job_id: job.job_id };
         let importer = importer.while_wanted(work_on);
         let (report, is_told) = match self.medium(id).await {
@@ -83,7 +83,7 @@ impl Packages {
             Work::Inspect => inspected(&report, order.auto_commit && !follows),
             Work::Import => imported(&report),
         };
-        let next = match follows.then(|| self.job(&ctx, IMPORT, id, package.priority, package.runs + 1)).transpose() {
+        let next = match follows.then(|| self.job(&ctx, IMPORT, &package, None)).transpose() {
             Ok(job) => job.map(|job| (job, package.order.clone(), package.runs)),
             Err(error) => return again(id, &error),
         };
@@ -164,9 +164,9 @@ impl Packages {
 
 const fn kind_of(delivery: Delivery) -> MediaKind {
     match delivery {
-        Delivery::Package | Delivery::Reference => MediaKind::Uri,
+        // A file in the watched folder is a file at a place, not a disk that somebody brought.
+        Delivery::Package | Delivery::Reference | Delivery::Folder => MediaKind::Uri,
         Delivery::Mail => MediaKind::Email,
-        Delivery::Folder => MediaKind::Disk,
     }
 }
 

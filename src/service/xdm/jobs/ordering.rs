@@ -88,7 +88,8 @@ impl Packages {
         Ok(self.shared.settings.node_bytes.saturating_sub(octets))
     }
 
-    /// Takes over what was chosen of a package that was looked into, as a job; durable when this returns.
+    /// Takes over what was chosen of a package that was looked into, as a job; durable when this returns. `operator` is the person at
+    /// the command line.
     ///
     /// # Errors
     /// [`PackageError::Standing`] while a job works on it, when it was withdrawn or its file is gone, or when another request
@@ -98,20 +99,21 @@ impl Packages {
         ctx: &RequestContext,
         package: &XdmPackage,
         order: &ImportOrder,
+        operator: Option<&Actor>,
     ) -> Result<(), PackageError> {
         if package.state.is_open() || package.file.is_none() {
             return Err(PackageError::Standing(package.state));
         }
         let json = serde_json::to_string(order).map_err(|_| StoreError::Corrupt { what: "xdm_package.order_json" })?;
-        let (id, runs) = (package.package_id, package.runs + 1);
-        let job = self.job(ctx, IMPORT, id, package.priority, runs)?;
+        let (id, runs) = (package.package_id, package.runs);
+        let job = self.job(ctx, IMPORT, package, operator)?;
         let instance = package.instance.clone();
         let now_ms = (self.shared.clock)();
         let taken = self.shared.store.write(move |tx| {
             let (job, json, instance) = (job.clone(), json.clone(), instance.clone());
             Box::pin(async move {
                 let job_id = tx.enqueue_at(&instance, &job, now_ms).await?;
-                match tx.order_xdm_package_again(id, job_id, &json, runs - 1).await? {
+                match tx.order_xdm_package_again(id, job_id, &json, runs).await? {
                     true => Ok(()),
                     // The job goes with the transaction.
                     false => {
@@ -192,13 +194,24 @@ impl Packages {
         dropped.await
     }
 
+    /// The next job of a package.
     pub(super) fn job(
         &self,
         ctx: &RequestContext,
         kind: &'static str,
-        id: PackageId,
+        package: &XdmPackage,
+        operator: Option<&Actor>,
+    ) -> Result<NewJob, StoreError> {
+        self.numbered_job(ctx, kind, (package.package_id, package.runs + 1), package.priority, operator)
+    }
+
+    fn numbered_job(
+        &self,
+        ctx: &RequestContext,
+        kind: &'static str,
+        (id, runs): (PackageId, i64),
         priority: Priority,
-        runs: i64,
+        operator: Option<&Actor>,
     ) -> Result<NewJob, StoreError> {
         let payload = Payload {
             package: id.to_string(),
@@ -206,6 +219,7 @@ impl Packages {
             subject: Some(ctx.caller.subject.to_string()),
             endpoint: ctx.endpoint.to_string(),
             address: ctx.caller.address,
+            operator: operator.map(|it| it.user_id.clone()),
         };
         Ok(NewJob {
             kind,
@@ -238,7 +252,7 @@ impl Packages {
         }
         let id = PackageId::from_bits(u128::from_be_bytes(*ctx.fresh_uuid().as_bytes()));
         let kind = if direction == Direction::Export { EXPORT } else { INSPECT };
-        let job = self.job(ctx, kind, id, new.priority, 1)?;
+        let job = self.numbered_job(ctx, kind, (id, 1), new.priority, None)?;
         let octets = new.came.as_ref().map(|it| it.octets);
         let sha256 = new.came.as_ref().map(|it| it.sha256.clone());
         let file = match new.came {
