@@ -24,8 +24,8 @@ use crate::{
     config::Config,
     model::{IntendedRecipient, Oid, PatientId, Xcn, Xon, bsn::BSN_AUTHORITY, escape_component, xdm::SetLimits},
     service::xdm::export::{
-        self, Addressing, Detail, ExportError, ExportRequest, Exported, Files, Here, Origin, Peers, Record, Selection,
-        Sender, Sets, Target, Watcher, WithoutBsn,
+        self, Addressing, Detail, ExportError, ExportRequest, Exported, Here, Origin, Peers, Record, Selection, Sender,
+        Sets, Target, Watcher, WithoutBsn,
     },
     wire::xdm::index_page::Language,
 };
@@ -214,8 +214,8 @@ async fn pack(args: PackArgs, config: Config, request: ExportRequest) -> Result<
             export(&mut clock::context(), &origin, &request, record.as_ref()).await
         }
         (None, Some(files), Some(metadata), _) => {
-            let documents = sheet::read(&mut clock::context(), files, metadata).await?;
-            export(&mut clock::context(), &Origin::Files(Files { documents }), &request, record.as_ref()).await
+            let origin = Origin::Files(sheet::read(files, metadata)?);
+            export(&mut clock::context(), &origin, &request, record.as_ref()).await
         }
         (.., Some(offline)) => {
             let mut ctx = offline.context(args.origin.node.as_deref()).await?;
@@ -351,7 +351,7 @@ fn report(args: &PackArgs, made: &Exported) {
             .iter()
             .map(|set| {
                 let documents: Vec<_> =
-                    set.documents.iter().map(|(id, path)| json!({ "uniqueId": id, "path": path })).collect();
+                    set.documents.iter().map(|(id, path)| json!({ "uniqueId": &**id, "path": path })).collect();
                 let mut told = json!({ "directory": set.directory, "uniqueId": set.unique_id, "documents": documents });
                 if let Some((part, parts)) = set.part {
                     (told["part"], told["parts"]) = (part.into(), parts.into());

@@ -19,10 +19,10 @@ mod sheet;
 mod submission_set;
 mod without_bsn;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 pub use error::ExportError;
-pub use origin::{Files, Here, LocalDocument, Origin, Peers};
+pub use origin::{Describe, Files, Here, Origin, Peers};
 pub use package::{Progress, Watcher};
 pub use record::Record;
 pub use request::{Addressing, Detail, ExportRequest, Room, Selection, Sender, Sets, Target, WithoutBsn};
@@ -58,7 +58,7 @@ pub struct ExportedSet {
     /// Which part it is, and of how many, where a set was divided.
     pub part: Option<(usize, usize)>,
     /// The documents in it: uniqueId and path on the medium.
-    pub documents: Vec<(String, String)>,
+    pub documents: Vec<(Arc<str>, String)>,
 }
 
 /// Makes a package.

@@ -9,7 +9,7 @@ use std::{
 use tempfile::SpooledTempFile;
 
 use super::{
-    Detail, ExportError, ExportedSet,
+    Detail, ExportError, ExportedSet, Sets,
     metadata::{entry_on_medium, member, of_scheme, slot},
     record::Identity,
     without_bsn::{Rewritten, Scanner},
@@ -80,7 +80,7 @@ const MEMBER_BYTES: u64 = 512;
 pub(super) struct PlannedDocument {
     pub(super) entry_uuid: Box<str>,
     /// In the package.
-    pub(super) unique_id: Box<str>,
+    pub(super) unique_id: Arc<str>,
     /// At the origin.
     pub(super) wanted: Wanted,
     pub(super) size_bytes: u64,
@@ -92,13 +92,13 @@ pub(super) struct PlannedDocument {
     /// Named by the DICOMDIR.
     pub(super) is_dicom: bool,
     /// It gets another patient number on its way.
-    pub(super) rewritten: Option<Rewritten>,
+    pub(super) rewritten: Option<Box<Rewritten>>,
 }
 
 /// A document as the origin knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    pub(super) unique_id: Box<str>,
+    pub(super) unique_id: Arc<str>,
     pub(super) repository_unique_id: Arc<str>,
     pub(super) home: Option<Arc<str>>,
     /// Its number among the files of the origin.
@@ -184,10 +184,14 @@ impl Draft {
         written.saturating_add(MEMBER_BYTES.saturating_mul((self.documents.len() + self.members.len()) as u64))
     }
 
-    /// Whether the next document goes into another part: documents take up half of the room, the rest is for folders and
-    /// relations.
-    pub(super) fn is_full(&self, limits: &SetLimits) -> bool {
-        self.documents.len() >= limits.documents || self.octets() >= limits.metadata_bytes / 2
+    /// Whether the next document goes into another part: the rest of the room is for folders and
+    /// relations. A set that was submitted is whole as long as it can be; a new one is what a receiver takes with little memory.
+    pub(super) fn is_full(&self, limits: &SetLimits, sets: Sets) -> bool {
+        let share = match sets {
+            Sets::New => 8,
+            Sets::AsSubmitted => 2,
+        };
+        self.documents.len() >= limits.documents || self.octets() >= limits.metadata_bytes / share
     }
 
     /// Whether there is room for one more relation; the last eighth is for the set itself.
@@ -221,7 +225,9 @@ impl Draft {
     ) -> Result<(), ExportError> {
         let number = u32::try_from(self.documents.len() + 1).map_err(|_| ExportError::TooMany)?;
         let mime_type = media_type(&entry).to_owned();
-        let unique_id: Box<str> = entry.external_identifier(v::DE_UNIQUE_ID).unwrap_or_default().into();
+        let unique_id = entry.external_identifier(v::DE_UNIQUE_ID).unwrap_or_default();
+        // Most keep theirs: one text serves for both.
+        let unique_id = if *unique_id == *wanted.unique_id { wanted.unique_id.clone() } else { unique_id.into() };
         let bare = bare_media_type(&mime_type);
         if bare == "multipart/related" {
             return Err(ExportError::Multipart(unique_id.to_string()));
@@ -252,7 +258,7 @@ impl Draft {
             packing: Packing::of(&mime_type),
             created: slot(&entry, v::SLOT_CREATION_TIME).into(),
             is_dicom,
-            rewritten,
+            rewritten: rewritten.map(Box::new),
             unique_id,
         };
         if self.documents.is_empty() {
@@ -335,7 +341,7 @@ impl Draft {
             patient_id: self.known_as,
             directory: self.directory,
             part: (self.part.of > 1).then_some((self.part.number, self.part.of)),
-            documents: self.documents.into_iter().map(|it| (it.unique_id.into(), it.path.into())).collect(),
+            documents: self.documents.into_iter().map(|it| (it.unique_id, it.path.into())).collect(),
         }
     }
 

@@ -51,8 +51,9 @@ pub(super) async fn plan(
         pseudonyms: request.without_bsn.as_ref().map(Pseudonyms::new),
     };
     if let Origin::Files(files) = origin {
-        for (number, document) in files.documents.iter().enumerate() {
-            planner.add(ctx, origin, document.entry.clone(), Some(number), None).await?;
+        for number in 0..files.paths.len() {
+            let entry = (files.describe)(ctx, number).await?;
+            planner.add(ctx, origin, entry, Some(number), None).await?;
         }
     } else {
         planner.registered(ctx, origin).await?;

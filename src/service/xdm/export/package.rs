@@ -67,7 +67,7 @@ enum Whole {
 
 /// What is said of the document that is written.
 struct Expected {
-    unique_id: Box<str>,
+    unique_id: Arc<str>,
     path: Box<str>,
     packing: Packing,
     time: Box<str>,
@@ -75,8 +75,8 @@ struct Expected {
     sha1: Sha1Hash,
     is_dicom: bool,
     /// At the origin.
-    original_id: Box<str>,
-    rewritten: Option<Rewritten>,
+    original_id: Arc<str>,
+    rewritten: Option<Box<Rewritten>>,
 }
 
 /// Looks for BSNs in everything that is written (K-32).

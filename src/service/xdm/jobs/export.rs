@@ -117,7 +117,7 @@ fn report(made: &Exported) -> Value {
         .sets
         .iter()
         .map(|set| {
-            let document = |(id, path): &(String, String)| json!({ "uniqueId": id, "path": path });
+            let document = |(id, path): &(Arc<str>, String)| json!({ "uniqueId": &**id, "path": path });
             let documents: Vec<Value> = set.documents.iter().map(document).collect();
             let mut told = json!({
                 "directory": set.directory,

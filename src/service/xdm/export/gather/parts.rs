@@ -31,7 +31,7 @@ impl Planner<'_> {
     /// Whether so many documents may be too much for one set: then it matters in which order they come.
     pub(super) fn may_be_divided(&self, documents: usize) -> bool {
         let limits = &self.request.set_limits;
-        documents > limits.documents || documents as u64 > limits.metadata_bytes / 2 / LARGE_ENTRY_BYTES
+        documents > limits.documents || documents as u64 > limits.metadata_bytes / 8 / LARGE_ENTRY_BYTES
     }
 
     /// The draft for a document: the last one with this key, or a new one where there is none or that is full. `set` is the one
@@ -47,7 +47,9 @@ impl Planner<'_> {
         let last = self.by_key.get(&key).and_then(|place| Some((*place, self.plan.drafts.get(*place)?)));
         let next = self.plan.drafts.len();
         let (set, part) = match (last, set) {
-            (Some((place, draft)), _) if !draft.is_full(&self.request.set_limits) => return Ok(place),
+            (Some((place, draft)), _) if !draft.is_full(&self.request.set_limits, self.request.sets) => {
+                return Ok(place);
+            }
             (Some((_, draft)), set) => {
                 let part = Part { number: draft.part.number + 1, ..draft.part };
                 (set.map(|set| continuation(ctx, set, document_unique_id)), part)

@@ -6,6 +6,7 @@ use std::{
 };
 
 use openssl::sha::Sha1;
+use tempfile::SpooledTempFile;
 use tokio::sync::mpsc::Receiver;
 
 use super::{Expected, Finished, Progress, Search, Step, Watcher, Whole, Written, sink::Sink};
@@ -72,13 +73,7 @@ impl Writer {
                 self.begin(&path, Packing::of(media_type), octets.len() as u64, &time)?;
                 self.put(&octets)
             }
-            Step::Spooled { path, media_type, time, mut file } => {
-                let length = io::copy(&mut file, &mut io::sink())?;
-                io::Seek::rewind(&mut file)?;
-                self.begin(&path, Packing::of(media_type), length, &time)?;
-                let mut block = vec![0; BLOCK_BYTES];
-                copy(&mut file, &mut block, |octets| self.put(octets))
-            }
+            Step::Spooled { path, media_type, time, file } => self.spooled(&path, Packing::of(media_type), &time, file),
             Step::Begin(expected) => self.begin_document(expected),
             Step::Block(octets) => self.block(&octets),
             Step::End => self.end(),
@@ -95,9 +90,9 @@ impl Writer {
                 self.end()
             }
             Step::Dicomdir { time } => {
-                let octets = std::mem::take(&mut self.dicomdir).write();
-                self.begin(names::DICOMDIR, Packing::Stored, octets.len() as u64, &time)?;
-                self.put(&octets)
+                let mut file = SpooledTempFile::new(BLOCK_BYTES);
+                std::mem::take(&mut self.dicomdir).write(&mut file)?;
+                self.spooled(names::DICOMDIR, Packing::Stored, &time, file)
             }
         }
     }
@@ -109,12 +104,27 @@ impl Writer {
         self.sink.begin(path, packing, size_bytes, time)
     }
 
+    /// A file of ours that may be long.
+    fn spooled(
+        &mut self,
+        path: &str,
+        packing: Packing,
+        time: &str,
+        mut file: SpooledTempFile,
+    ) -> Result<(), ExportError> {
+        let length = io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
+        io::Seek::rewind(&mut file)?;
+        self.begin(path, packing, length, time)?;
+        let mut block = vec![0; BLOCK_BYTES];
+        copy(&mut file, &mut block, |octets| self.put(octets))
+    }
+
     fn begin_document(&mut self, expected: Expected) -> Result<(), ExportError> {
         self.begin(&expected.path, expected.packing, expected.size_bytes, &expected.time)?;
         if let Some(search) = &mut self.search {
             search.pass_over(&expected);
         }
-        let rewriter = expected.rewritten.as_ref().map(Rewritten::rewriter);
+        let rewriter = expected.rewritten.as_deref().map(Rewritten::rewriter);
         self.current = Some(Current { expected, sha1: Sha1::new(), size_bytes: 0, head: Vec::new(), rewriter });
         Ok(())
     }
