@@ -79,8 +79,8 @@ pub(super) fn read(directory: &Path, metadata: &Path) -> Result<Files, Failure> 
         false => sheet.document.iter().map(|one| one.file.clone().ok_or_else(unnamed)).collect::<Result<_, _>>()?,
     };
     let paths: Arc<[PathBuf]> = names.iter().map(|name| directory.join(name)).collect();
-    let described =
-        Arc::new(Described { sheet, names, paths: Arc::clone(&paths), lists: CodeLists::built_in(), place });
+    let (directory, lists) = (directory.to_owned(), CodeLists::built_in());
+    let described = Arc::new(Described { sheet, directory, paths: Arc::clone(&paths), lists, place });
     let describe: Describe = Box::new(move |ctx, number| {
         let described = Arc::clone(&described);
         Box::pin(async move {
@@ -110,8 +110,7 @@ fn every_file(directory: &Path, metadata: &Path) -> Result<Vec<PathBuf>, Failure
 /// What the file of metadata says of the files.
 struct Described {
     sheet: Sheet,
-    /// As they are told to people.
-    names: Vec<PathBuf>,
+    directory: PathBuf,
     paths: Arc<[PathBuf]>,
     lists: CodeLists,
     place: String,
@@ -121,7 +120,7 @@ impl Described {
     async fn entry(&self, ctx: &mut RequestContext, number: usize) -> Result<RegistryObject, Failure> {
         let gone = || wrong(&self.place, "there is no such document");
         let path = self.paths.get(number).ok_or_else(gone)?;
-        let name = self.names.get(number).ok_or_else(gone)?.display();
+        let name = path.strip_prefix(&self.directory).unwrap_or(path).display();
         let one = self.sheet.document.get(number).cloned().unwrap_or_default();
         let place = format!("{}: {name}", self.place);
         let said = Merged { one, all: &self.sheet.all, lists: &self.lists, place };

@@ -54,13 +54,22 @@ pub enum NotListed {
     Duplicate,
 }
 
+/// Sixteen octets that stand for a text; two texts never share them.
+type Digest = [u8; 16];
+
+fn digest(octets: &[u8]) -> Digest {
+    let [half, ..] = *openssl::sha::sha256(octets).as_chunks::<16>().0 else { return Digest::default() };
+    half
+}
+
 /// A DICOMDIR under construction.
 #[derive(Debug, Default)]
 pub struct DicomDir {
     /// All but leaves, by type and identity: their places among `records`.
     known: HashMap<(usize, &'static str, Vec<u8>), usize>,
     records: Vec<Record>,
-    instances: HashSet<Box<str>>,
+    /// Stand for SOP Instance UIDs.
+    instances: HashSet<Digest>,
     roots: Vec<usize>,
 }
 
@@ -96,7 +105,7 @@ impl DicomDir {
         if [class, header.transfer_syntax].iter().any(|it| it.len() > record::MOST_OCTETS) {
             return Err(NotListed::TooLong);
         }
-        if !self.instances.insert(instance.into()) {
+        if !self.instances.insert(digest(instance.as_bytes())) {
             return Err(NotListed::Duplicate);
         }
         let mut made_up = Vec::new();
@@ -179,10 +188,10 @@ impl DicomDir {
 
     /// A SOP Instance UID that is the same for the same objects: their hash in the form of a UUID.
     fn identity(&self) -> String {
-        let mut instances: Vec<&str> = self.instances.iter().map(|it| &**it).collect();
+        let mut instances: Vec<&Digest> = self.instances.iter().collect();
         instances.sort_unstable();
-        let mut octets = [0; 16];
-        octets.copy_from_slice(&openssl::sha::sha256(instances.join("\\").as_bytes())[..16]);
+        let all: Vec<u8> = instances.into_iter().flatten().copied().collect();
+        let mut octets = digest(&all);
         octets[6] = octets[6] & 0x0F | 0x80;
         octets[8] = octets[8] & 0x3F | 0x80;
         format!("2.25.{}", u128::from_be_bytes(octets))

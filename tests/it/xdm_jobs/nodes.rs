@@ -119,7 +119,7 @@ fn s_tls_17_a_job_asks_again_whether_its_node_may() {
 fn s_tls_17_a_job_asks_again_how_its_node_stands() {
     let region = Region::new(&[]);
     let consumer = region.node("consumer", &["--role", "consumer"]);
-    let colleague = region.node("colleague", &["--role", "consumer", "--rate", "100000"]);
+    let colleague = region.node("colleague", &["--role", "consumer", "--rate", "10000"]);
     let accepted =
         told(202, &call(&region, &consumer, "POST", "/xdm/export", &json!({ "patient": sample::patient() })));
     let at = format!("/xdm/export/{}", accepted["id"].as_str().expect("an id"));

@@ -78,6 +78,7 @@ const MEMBER_BYTES: u64 = 512;
 /// A document of a set.
 #[derive(Debug)]
 pub(super) struct PlannedDocument {
+    /// Until the set is closed.
     pub(super) entry_uuid: Box<str>,
     /// In the package.
     pub(super) unique_id: Arc<str>,
@@ -184,6 +185,12 @@ impl Draft {
         written.saturating_add(MEMBER_BYTES.saturating_mul((self.documents.len() + self.members.len()) as u64))
     }
 
+    /// No document comes after those that it has: what is known of them takes up no more room than it must.
+    pub(super) fn shrink(&mut self) -> io::Result<()> {
+        self.documents.shrink_to_fit();
+        self.rows.roll()
+    }
+
     /// Whether the next document goes into another part: the rest of the room is for folders and
     /// relations. A set that was submitted is whole as long as it can be; a new one is what a receiver takes with little memory.
     pub(super) fn is_full(&self, limits: &SetLimits, sets: Sets) -> bool {
@@ -218,7 +225,7 @@ impl Draft {
         &mut self,
         ctx: &mut RequestContext,
         mut entry: RegistryObject,
-        wanted: Wanted,
+        mut wanted: Wanted,
         rewritten: Option<Rewritten>,
         detail: Detail,
         page: &IndexPage,
@@ -249,6 +256,11 @@ impl Draft {
                 slot(&entry, v::SLOT_HASH).parse().map_err(|_| unsaid("hash"))?,
             ),
         };
+        if let Some(last) = self.documents.last()
+            && last.wanted.repository_unique_id == wanted.repository_unique_id
+        {
+            wanted.repository_unique_id = Arc::clone(&last.wanted.repository_unique_id);
+        }
         let document = PlannedDocument {
             entry_uuid: entry.id.clone().unwrap_or_default(),
             wanted,
@@ -290,8 +302,10 @@ impl Draft {
         let Some(metadata) = &mut self.metadata else { return Ok(()) };
         metadata.object(&self.set)?;
         let set = self.set.id.as_deref().unwrap_or_default();
-        for document in &self.documents {
-            metadata.object(&member(ctx, set, &document.entry_uuid, true))?;
+        for document in &mut self.documents {
+            // Nobody asks for it afterwards.
+            let entry_uuid = std::mem::take(&mut document.entry_uuid);
+            metadata.object(&member(ctx, set, &entry_uuid, true))?;
         }
         for object in &self.members {
             metadata.object(&member(ctx, set, object, false))?;

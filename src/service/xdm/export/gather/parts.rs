@@ -44,13 +44,14 @@ impl Planner<'_> {
         patient: Patient,
         document_unique_id: &str,
     ) -> Result<usize, ExportError> {
-        let last = self.by_key.get(&key).and_then(|place| Some((*place, self.plan.drafts.get(*place)?)));
         let next = self.plan.drafts.len();
+        let last = self.by_key.get(&key).and_then(|place| Some((*place, self.plan.drafts.get_mut(*place)?)));
         let (set, part) = match (last, set) {
             (Some((place, draft)), _) if !draft.is_full(&self.request.set_limits, self.request.sets) => {
                 return Ok(place);
             }
             (Some((_, draft)), set) => {
+                draft.shrink()?;
                 let part = Part { number: draft.part.number + 1, ..draft.part };
                 (set.map(|set| continuation(ctx, set, document_unique_id)), part)
             }
