@@ -43,7 +43,6 @@ mod tls;
 mod xdm_import;
 mod xdm_jobs;
 mod xdm_killed;
-mod xdm_memory;
 mod xdm_pack;
 mod xdm_policies;
 mod xdm_round_trip;
@@ -97,7 +96,6 @@ fn main() -> ExitCode {
         xdm_import::trials(),
         xdm_jobs::trials(),
         xdm_killed::trials(),
-        xdm_memory::trials(),
         xdm_policies::trials(),
         xdm_pack::trials(),
         xdm_round_trip::trials(),

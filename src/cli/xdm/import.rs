@@ -83,7 +83,11 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
 fn failure(error: ImportError) -> Failure {
     match error {
         ImportError::NoSet(_) => Failure::wrong_use(error.to_string()),
-        ImportError::Store(_) | ImportError::Documents(_) | ImportError::Task(_) => Failure::from(error),
+        ImportError::Store(_)
+        | ImportError::Documents(_)
+        | ImportError::Task(_)
+        | ImportError::Desk(_)
+        | ImportError::Thread(_) => Failure::from(error),
     }
 }
 

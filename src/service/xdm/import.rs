@@ -9,6 +9,7 @@
 
 mod check;
 mod commit;
+mod desk;
 mod documents;
 mod examine;
 mod gathered;

@@ -14,9 +14,10 @@ use std::{
 };
 
 use recorded::submitted;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::JoinError;
 
 use super::{
+    desk::{Desk, Gone},
     documents::StatedDocument,
     examine::{Examined, survey},
     gathered::Gathered,
@@ -58,6 +59,12 @@ pub enum ImportError {
     /// A task of ours.
     #[error("a task of the import stopped: {0}")]
     Task(#[from] JoinError),
+    /// The thread that reads metadata.
+    #[error(transparent)]
+    Desk(#[from] Gone),
+    /// There is none to be had.
+    #[error("no thread can be begun: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 /// What a person chose.
@@ -125,6 +132,8 @@ struct Taken {
 /// What is known of a package while its sets are taken over one by one.
 struct Running<'a> {
     examined: Arc<Examined>,
+    /// Where metadata are read.
+    desk: Desk,
     choice: &'a Choice,
     origin: &'a MediaOrigin,
     progress: Progress<'a>,
@@ -180,8 +189,8 @@ impl Importer {
         origin: &MediaOrigin,
         progress: Progress<'_>,
     ) -> Result<PackageReport, ImportError> {
-        let settings = Arc::clone(&self.settings);
-        let (examined, whole) = match spawn_blocking(move || survey(medium, &settings)).await? {
+        let (desk, settings) = (Desk::new()?, Arc::clone(&self.settings));
+        let (examined, whole) = match desk.run(move || survey(medium, &settings)).await? {
             Ok(surveyed) => surveyed,
             Err(report) => {
                 self.rejected(ctx, &report, choice, origin).await?;
@@ -195,6 +204,7 @@ impl Importer {
         let mut gathered = Gathered::once_more(examined.medium.table());
         let mut running = Running {
             examined: Arc::new(examined),
+            desk,
             choice,
             origin,
             progress,
@@ -205,7 +215,7 @@ impl Importer {
         let mut stopped = false;
         for index in 0..running.examined.sets() {
             let (examined, settings) = (Arc::clone(&running.examined), Arc::clone(&self.settings));
-            let looked_into = spawn_blocking(move || {
+            let looked_into = running.desk.run(move || {
                 let found = examined.examine_set(index, &settings, &mut gathered);
                 (gathered, found)
             });
@@ -264,7 +274,7 @@ impl Importer {
         set: &mut SetReport,
     ) -> Result<Taken, ImportError> {
         let (examined, settings) = (Arc::clone(&running.examined), Arc::clone(&self.settings));
-        let read = spawn_blocking(move || examined.metadata(index, &settings)).await?;
+        let read = running.desk.run(move || examined.metadata(index, &settings)).await?;
         let submit = match read {
             Ok((submit, _)) => submit,
             Err(finding) => {
