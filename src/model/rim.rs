@@ -167,6 +167,14 @@ impl RegistryObject {
             .find(|x| x.identification_scheme.eq_ignore_ascii_case(scheme))
             .map(|x| &*x.value)
     }
+
+    /// Adds a sentence to the comments of a submission set. Source: ITI TF-3 §4.2.3.3.3.
+    pub fn add_comment(&mut self, sentence: &str) {
+        match self.description.first_mut() {
+            Some(first) => first.value = format!("{} {sentence}", first.value).trim_start().into(),
+            None => self.description.push(LocalizedString { value: sentence.into(), ..LocalizedString::default() }),
+        }
+    }
 }
 
 /// lcm:SubmitObjectsRequest as sent.

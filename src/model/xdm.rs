@@ -13,7 +13,7 @@ mod tally;
 
 pub use code::{PackageCode, XdmCode};
 pub use imaging::ImagingReport;
-pub use limits::{PackageLimits, PackageTolerances};
+pub use limits::{PackageLimits, PackageTolerances, SetLimits};
 pub use package::{Delivery, Direction, PackageId, PackageIdError, PackageState};
 pub use tally::PackageTally;
 

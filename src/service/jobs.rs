@@ -83,7 +83,7 @@ impl Policy {
 }
 
 struct Kind {
-    name: &'static str,
+    name: Arc<str>,
     policy: Policy,
     handler: Handler,
 }
@@ -104,7 +104,7 @@ struct Shared {
     running: Running,
 }
 
-type Running = Arc<Mutex<HashMap<JobLease, &'static str>>>;
+type Running = Arc<Mutex<HashMap<JobLease, Arc<str>>>>;
 
 impl Jobs {
     /// A worker without handlers.
@@ -115,8 +115,8 @@ impl Jobs {
 
     /// Adds the handler of a kind. Jobs of other kinds are left alone.
     #[must_use]
-    pub fn with(mut self, name: &'static str, policy: Policy, handler: Handler) -> Self {
-        self.kinds.push(Arc::new(Kind { name, policy, handler }));
+    pub fn with(mut self, name: impl Into<Arc<str>>, policy: Policy, handler: Handler) -> Self {
+        self.kinds.push(Arc::new(Kind { name: name.into(), policy, handler }));
         self
     }
 
@@ -175,7 +175,7 @@ impl Jobs {
     /// Takes jobs of every kind that has room, and begins them.
     async fn take(&self, tasks: &mut JoinSet<()>) -> Result<(), StoreError> {
         for kind in &self.kinds {
-            let (name, policy) = (kind.name, kind.policy);
+            let (name, policy) = (Arc::clone(&kind.name), kind.policy);
             let busy = lock(&self.shared.running).values().filter(|running| **running == name).count();
             let room = policy.at_a_time.saturating_sub(busy);
             if room == 0 {
@@ -183,26 +183,27 @@ impl Jobs {
             }
             let now_ms = (self.shared.clock)();
             // A look costs no flush of the disk.
-            if !self.shared.store.read().await?.has_jobs_to_take(name, now_ms).await? {
+            if !self.shared.store.read().await?.has_jobs_to_take(&name, now_ms).await? {
                 continue;
             }
             let (returned, taken) = self
                 .shared
                 .store
                 .write(move |tx| {
+                    let name = Arc::clone(&name);
                     Box::pin(async move {
-                        let returned = tx.reclaim_jobs(name, now_ms, policy.attempts).await?;
+                        let returned = tx.reclaim_jobs(&name, now_ms, policy.attempts).await?;
                         let lease_until_ms = now_ms + policy.lease_ms;
-                        let taken = tx.take_jobs(name, now_ms, lease_until_ms, room, policy.in_flight).await?;
+                        let taken = tx.take_jobs(&name, now_ms, lease_until_ms, room, policy.in_flight).await?;
                         Ok::<_, StoreError>((returned, taken))
                     })
                 })
                 .await?;
             if returned > 0 {
-                warn!(kind = name, jobs = returned, "took back {returned} jobs of a process that went away");
+                warn!(kind = &*kind.name, jobs = returned, "took back {returned} jobs of a process that went away");
             }
             for job in taken {
-                lock(&self.shared.running).insert(job.lease, name);
+                lock(&self.shared.running).insert(job.lease, Arc::clone(&kind.name));
                 tasks.spawn(self.shared.clone().work_on(Arc::clone(kind), job));
             }
         }
@@ -215,7 +216,7 @@ impl Jobs {
         let mut pause = LOOK_AGAIN;
         if let Ok(mut tx) = self.shared.store.read().await {
             for kind in &self.kinds {
-                if let Ok(Some(due_ms)) = tx.next_due_ms(kind.name, now_ms).await {
+                if let Ok(Some(due_ms)) = tx.next_due_ms(&kind.name, now_ms).await {
                     pause = pause.min(Duration::from_millis((due_ms - now_ms).unsigned_abs()));
                 }
             }
@@ -248,7 +249,7 @@ impl Jobs {
     }
 }
 
-fn lock(running: &Running) -> MutexGuard<'_, HashMap<JobLease, &'static str>> {
+fn lock(running: &Running) -> MutexGuard<'_, HashMap<JobLease, Arc<str>>> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -260,13 +261,13 @@ impl Shared {
         let outcome = tokio::select! {
             done = work => done.unwrap_or_else(|_| Outcome::Again("the handler stopped with a panic".to_owned())),
             () = self.hold(&kind.policy, lease) => {
-                warn!(kind = kind.name, job_id, "a job was withdrawn or taken over while it ran");
+                warn!(kind = &*kind.name, job_id, "a job was withdrawn or taken over while it ran");
                 Outcome::Settled
             }
         };
         if let Err(problem) = self.settle(kind.policy, lease, attempts, outcome).await {
             // Its lease will pass, and it will run again.
-            error!(kind = kind.name, job_id, %problem, "what became of a job could not be written down");
+            error!(kind = &*kind.name, job_id, %problem, "what became of a job could not be written down");
         }
         lock(&self.running).remove(&lease);
     }

@@ -17,6 +17,7 @@ mod unique_ids;
 use std::sync::Arc;
 
 pub(in crate::service) use audited::Identified;
+pub(in crate::service) use register::withdrawn;
 pub(in crate::service) use unique_ids::non_identical;
 
 use crate::{

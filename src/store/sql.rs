@@ -50,7 +50,7 @@ pub use consent::{
 };
 pub use doctor::{DurabilitySetting, Problem};
 pub use documents::{BlobState, DocumentRow, DocumentState, NewDocument};
-pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob};
+pub use jobs::{JobLease, JobRow, JobState, NewJob, Priority, TakenJob, kind_at};
 pub use mail::{MailRow, MailState, NewMail};
 pub use mail_received::{NewReceivedMail, ReceivedHead, ReceivedMail, ReceivedState};
 pub use open::{PostgresSettings, SqliteSettings, StoreSettings};
@@ -60,7 +60,7 @@ pub use registry::{AssociationRow, FolderRow, Labels, RowKeys};
 pub use sight::{Combination, Sight};
 pub use tx::{ReadTx, Tx};
 pub use writer::Weight;
-pub use xdm::{NewXdmPackage, Settlement, XdmLoad, XdmMail, XdmPackage};
+pub use xdm::{NewXdmPackage, PackageJob, Settlement, XdmMail, XdmPackage};
 
 use crate::store::StoreError;
 

@@ -71,7 +71,7 @@ impl Region {
 
     /// A command that must succeed.
     #[track_caller]
-    fn knoop(&self, arguments: &[&str]) -> Output {
+    pub fn knoop(&self, arguments: &[&str]) -> Output {
         let data = self.server.prepared.data.display().to_string();
         let output = self.server.prepared.command(arguments).args(["--data", &data]).output().expect("it starts");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

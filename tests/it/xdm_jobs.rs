@@ -5,12 +5,13 @@ mod import;
 mod kills;
 pub mod kit;
 mod nodes;
+mod two;
 mod watch;
 
 use libtest_mimic::Trial;
 
 pub fn trials() -> Vec<Trial> {
-    [export::trials(), import::trials(), nodes::trials(), kills::trials(), watch::trials()]
+    [export::trials(), import::trials(), nodes::trials(), kills::trials(), watch::trials(), two::trials()]
         .into_iter()
         .flatten()
         .collect()

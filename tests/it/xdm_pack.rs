@@ -1,6 +1,8 @@
 //! `knoop xdm pack`: what it makes is opened by everybody, and is what it says it is.
 
+mod between;
 pub mod dicom;
+mod divided;
 mod foreign;
 pub mod package;
 mod refused;
@@ -47,6 +49,7 @@ pub fn trials() -> Vec<Trial> {
         limited_metadata_say_less,
     ]);
     all.extend(dicom::trials());
+    all.extend(divided::trials());
     all.extend(foreign::trials());
     all.extend(refused::trials());
     all.extend(sources::trials());

@@ -2,12 +2,15 @@
 
 use knoop::{
     model::xdm::{Delivery, Direction, PackageId, PackageState},
-    store::{NewJob, NewXdmPackage, Priority, Settlement, Store, StoreError, TakenJob, XdmLoad, XdmPackage},
+    store::{
+        NewJob, NewXdmPackage, PackageJob, Priority, Settlement, Store, StoreError, TakenJob, XdmPackage, kind_at,
+    },
 };
 
 use crate::stores::on_every_store;
 
 const KIND: &str = "xdm-export";
+const HERE: &str = "this data directory";
 const DAY: i64 = 86_400_000;
 
 /// All trials of this file.
@@ -25,11 +28,20 @@ pub fn trials() -> Vec<libtest_mimic::Trial> {
         all_expired_packages_are_found_a_hundred_at_a_time,
         a_package_whose_job_was_given_up_is_found,
         what_a_process_left_running_is_given_back_at_once,
+        r_32_34_a_package_that_was_withdrawn_is_not_held,
+        r_32_60_of_two_exports_at_once_one_gets_the_room,
+        jobs_of_a_data_directory_are_its_own,
+        packages_from_before_directories_had_names_are_adopted,
     ]
 }
 
 fn id(number: u128) -> PackageId {
     PackageId::from_bits(number)
+}
+
+/// A job on a package.
+fn on(number: u128, job_id: i64) -> PackageJob {
+    PackageJob { package_id: id(number), job_id }
 }
 
 fn package(number: u128, direction: Direction, key: Option<&str>) -> NewXdmPackage {
@@ -47,6 +59,7 @@ fn package(number: u128, direction: Direction, key: Option<&str>) -> NewXdmPacka
         file: (direction == Direction::Import).then(|| format!("incoming/{}.zip", id(number))),
         octets: (direction == Direction::Import).then_some(100),
         sha256: None,
+        instance: HERE.to_owned(),
     }
 }
 
@@ -123,12 +136,13 @@ async fn r_32_60_a_package_stands_where_its_job_does_until_that_has_ended(store:
     assert_eq!((done.state, done.octets, done.ended_ms), (PackageState::Done, Some(5 << 32), Some(20)));
     assert_eq!((done.urgency.as_str(), done.report.as_deref()), ("2", Some("{\"documents\":1}")));
     let mut tx = store.read().await.unwrap();
-    assert_eq!(tx.xdm_load(8).await.unwrap(), XdmLoad { packages: 1, octets: 5 << 32 });
+    assert_eq!(tx.xdm_load(8, None).await.unwrap(), 5 << 32);
+    assert_eq!(tx.xdm_load(8, Some(id(1))).await.unwrap(), 0);
     assert_eq!(tx.xdm_packages(Some(7), Some(Direction::Export), 10).await.unwrap().len(), 1);
     for (owner, direction) in [(Some(9), None), (None, Some(Direction::Import))] {
         assert!(tx.xdm_packages(owner, direction, 10).await.unwrap().is_empty());
     }
-    assert_eq!(tx.xdm_files().await.unwrap(), ["outgoing/x.zip"]);
+    assert_eq!(tx.xdm_files(HERE).await.unwrap(), ["outgoing/x.zip"]);
 }
 
 async fn r_32_60_an_order_with_the_same_key_is_refused_and_leaves_no_job(store: Store) {
@@ -162,13 +176,13 @@ async fn r_32_60_a_withdrawn_package_is_not_settled_by_a_job_that_ends_late(stor
 async fn r_32_60_a_package_that_expired_loses_its_file_and_is_forgotten_later(store: Store) {
     add(&store, package(1, Direction::Export, None), 10).await.unwrap();
     assert!(
-        store.read().await.unwrap().expired_xdm_packages(9 * DAY, None).await.unwrap().is_empty(),
+        store.read().await.unwrap().expired_xdm_packages(9 * DAY, None, HERE).await.unwrap().is_empty(),
         "a job is to work on it"
     );
     settle(&store, 1, settlement(PackageState::Done, 20)).await;
     let expired = |now_ms| {
         let store = store.clone();
-        async move { store.read().await.unwrap().expired_xdm_packages(now_ms, None).await.unwrap().len() }
+        async move { store.read().await.unwrap().expired_xdm_packages(now_ms, None, HERE).await.unwrap().len() }
     };
     assert_eq!((expired(20 + DAY).await, expired(21 + DAY).await), (0, 1));
     let forget = |before_ms| {
@@ -279,7 +293,7 @@ async fn r_32_60_a_withdrawn_package_takes_its_present_job_with_it(store: Store)
     let second = take(&store, 31).await;
     let wanted = |job_id| {
         let store = store.clone();
-        async move { store.read().await.unwrap().is_xdm_package_wanted(id(1), job_id).await.unwrap() }
+        async move { store.read().await.unwrap().is_xdm_package_wanted(on(1, job_id)).await.unwrap() }
     };
     assert!(wanted(second.job_id).await && !wanted(first.job_id).await);
     assert!(withdraw(&store, 1, 40).await && !withdraw(&store, 1, 41).await);
@@ -288,7 +302,7 @@ async fn r_32_60_a_withdrawn_package_takes_its_present_job_with_it(store: Store)
         let store = store.clone();
         async move {
             let told = store.write(move |tx| {
-                Box::pin(async move { tx.tell_of_withdrawn_xdm_package(id(1), job_id, "{\"taken\":1}").await })
+                Box::pin(async move { tx.tell_of_withdrawn_xdm_package(on(1, job_id), "{\"taken\":1}").await })
             });
             let told: Result<bool, StoreError> = told.await;
             told.unwrap()
@@ -300,7 +314,7 @@ async fn r_32_60_a_withdrawn_package_takes_its_present_job_with_it(store: Store)
     let ended = store.write(move |tx| Box::pin(async move { tx.finish_job(second.lease, 50).await }));
     let ended: Result<bool, StoreError> = ended.await;
     assert!(!ended.unwrap(), "its job is nobody's any more");
-    let removable = store.read().await.unwrap().expired_xdm_packages(41, None).await.unwrap();
+    let removable = store.read().await.unwrap().expired_xdm_packages(41, None, HERE).await.unwrap();
     assert_eq!(removable.len(), 1, "its file goes at once, and is tried again until it is gone");
 }
 
@@ -309,7 +323,7 @@ async fn r_32_60_a_list_carries_neither_orders_nor_reports(store: Store) {
     settle(&store, 1, settlement(PackageState::Done, 20)).await;
     let mut tx = store.read().await.unwrap();
     let listed = tx.xdm_packages(None, None, 10).await.unwrap();
-    let expired = tx.expired_xdm_packages(9 * DAY, None).await.unwrap();
+    let expired = tx.expired_xdm_packages(9 * DAY, None, HERE).await.unwrap();
     for package in listed.iter().chain(&expired) {
         assert_eq!((package.order.as_str(), package.report.as_deref(), package.octets), ("", None, Some(5 << 32)));
     }
@@ -335,9 +349,106 @@ async fn all_expired_packages_are_found_a_hundred_at_a_time(store: Store) {
     }
     let (mut after, mut found) = (None, 0);
     loop {
-        let next = store.read().await.unwrap().expired_xdm_packages(9 * DAY, after).await.unwrap();
+        let next = store.read().await.unwrap().expired_xdm_packages(9 * DAY, after, HERE).await.unwrap();
         let Some(last) = next.last() else { break };
         (after, found) = (Some(last.package_id), found + next.len());
     }
     assert_eq!(found, 150);
+}
+
+async fn r_32_34_a_package_that_was_withdrawn_is_not_held(store: Store) {
+    add(&store, package(1, Direction::Import, None), 10).await.unwrap();
+    let held = async |job_id: i64| {
+        let held = store.write(move |tx| Box::pin(async move { tx.hold_xdm_package(on(1, job_id)).await }));
+        let held: Result<bool, StoreError> = held.await;
+        held.unwrap()
+    };
+    let waiting = found(&store, 1).await.job_id.unwrap();
+    assert!(!held(waiting).await, "nobody works on it");
+    let taken = take(&store, 10).await;
+    assert!(held(taken.job_id).await);
+    assert!(!held(taken.job_id + 1).await, "another job");
+    let withdrawn = store.write(|tx| Box::pin(async move { tx.withdraw_xdm_package(id(1), 20, DAY).await }));
+    let withdrawn: Result<bool, StoreError> = withdrawn.await;
+    assert!(withdrawn.unwrap());
+    assert!(!held(taken.job_id).await);
+}
+
+async fn reserve(store: &Store, number: u128, octets: u64) -> bool {
+    let job_id = found(store, number).await.job_id.unwrap();
+    let kept =
+        store.write(move |tx| Box::pin(async move { tx.reserve_xdm_room(on(number, job_id), 8, octets, 100).await }));
+    let kept: Result<bool, StoreError> = kept.await;
+    kept.unwrap()
+}
+
+async fn r_32_60_of_two_exports_at_once_one_gets_the_room(store: Store) {
+    for number in [1, 2] {
+        add(&store, package(number, Direction::Export, None), 10).await.unwrap();
+    }
+    let both = tokio::join!(reserve(&store, 1, 60), reserve(&store, 2, 60));
+    assert!(both.0 != both.1, "{both:?}");
+    let (first, second) = if both.0 { (1, 2) } else { (2, 1) };
+    assert!(reserve(&store, first, 100).await, "an attempt after another has the whole share");
+    assert!(reserve(&store, first, 40).await);
+    assert!(!reserve(&store, second, 61).await && reserve(&store, second, 60).await);
+    // What became of it is what counts afterwards.
+    assert!(settle(&store, first, Settlement { octets: Some(30), ..settlement(PackageState::Done, 20) }).await);
+    assert_eq!(store.read().await.unwrap().xdm_load(8, None).await.unwrap(), 90);
+    let failed = Settlement { file: None, octets: None, ..settlement(PackageState::Failed, 20) };
+    assert!(settle(&store, second, failed).await);
+    assert_eq!(store.read().await.unwrap().xdm_load(8, None).await.unwrap(), 30);
+}
+
+async fn jobs_of_a_data_directory_are_its_own(store: Store) {
+    let added = store.write(|tx| {
+        Box::pin(async move {
+            let here = tx.enqueue_at("here", &job(id(1), 1), 10).await?;
+            let there = tx.enqueue_at("there", &job(id(1), 1), 10).await?;
+            assert_ne!(here, there, "the same key in two directories");
+            let kinds = ["here", "there"].map(|instance| kind_at(KIND, instance));
+            let taken = tx.take_jobs(&kinds[1], 10, 1010, 9, 9).await?;
+            assert_eq!(taken.iter().map(|it| it.job_id).collect::<Vec<_>>(), [there]);
+            assert_eq!(tx.reclaim_all_jobs(&kinds[0], 10, 3).await?, 0, "a start leaves those of others running");
+            assert!(tx.take_jobs(KIND, 10, 1010, 9, 9).await?.is_empty());
+            Ok::<_, StoreError>(())
+        })
+    });
+    added.await.unwrap();
+    for (number, instance) in [(1, HERE), (2, "there")] {
+        let new = NewXdmPackage { instance: instance.to_owned(), ..package(number, Direction::Import, None) };
+        add(&store, new, 10).await.unwrap();
+        settle(&store, number, Settlement { file: Some(format!("{number}")), ..settlement(PackageState::Done, 20) })
+            .await;
+    }
+    let mut tx = store.read().await.unwrap();
+    assert_eq!(
+        (tx.xdm_files(HERE).await.unwrap(), tx.xdm_files("there").await.unwrap()),
+        (vec!["1".into()], vec!["2".into()])
+    );
+    let expired = tx.expired_xdm_packages(9 * DAY, None, "there").await.unwrap();
+    assert_eq!(expired.iter().map(|package| package.package_id).collect::<Vec<_>>(), [id(2)]);
+}
+
+async fn packages_from_before_directories_had_names_are_adopted(store: Store) {
+    for number in [1, 2] {
+        add(&store, NewXdmPackage { instance: String::new(), ..package(number, Direction::Export, None) }, 10)
+            .await
+            .unwrap();
+    }
+    let of_nobody = store.read().await.unwrap().xdm_packages_of_nobody().await.unwrap();
+    assert_eq!(of_nobody, [(id(1), None), (id(2), None)]);
+    let job_id = found(&store, 1).await.job_id.unwrap();
+    let adopted = store.write(move |tx| {
+        Box::pin(async move {
+            assert!(tx.adopt_xdm_package(id(1), "here").await?);
+            assert!(!tx.adopt_xdm_package(id(1), "there").await?, "it is somebody's");
+            tx.rename_jobs(&[job_id], KIND, &kind_at(KIND, "here")).await?;
+            tx.take_jobs(&kind_at(KIND, "here"), 10, 1010, 9, 9).await
+        })
+    });
+    let adopted: Result<Vec<TakenJob>, StoreError> = adopted.await;
+    assert_eq!(adopted.unwrap().iter().map(|it| it.job_id).collect::<Vec<_>>(), [job_id]);
+    assert_eq!(found(&store, 1).await.instance, "here");
+    assert_eq!(store.read().await.unwrap().xdm_packages_of_nobody().await.unwrap(), [(id(2), None)]);
 }

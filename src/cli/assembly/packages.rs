@@ -58,6 +58,7 @@ pub(in crate::cli) fn of(
                 true => Homes::Kept(config.registry.home_community_id.clone()),
                 false => Homes::LeftOut,
             },
+            set_limits: config.xdm.limits.of_sets_made(),
         },
     };
     let clock = Arc::new(now_ms);

@@ -62,9 +62,11 @@ pub(in crate::cli) async fn read_all(
 fn read(path: &Path, mime_type: Option<&str>, progress: &dyn Fn(u64)) -> Result<SubmittedFile, Failure> {
     let read = || -> io::Result<SubmittedFile> {
         let mut file = File::open(path)?;
-        let modified = file.metadata()?.modified()?;
+        let metadata = file.metadata()?;
+        let modified = metadata.modified()?;
         let (mut hash, mut size_bytes, mut head) = (Sha1::new(), 0_u64, Vec::new());
-        let mut block = vec![0; BLOCK_BYTES];
+        let length = usize::try_from(metadata.len()).unwrap_or(BLOCK_BYTES);
+        let mut block = vec![0; length.saturating_add(1).min(BLOCK_BYTES)];
         loop {
             let count = file.read(&mut block)?;
             let Some(octets) = block.get(..count).filter(|octets| !octets.is_empty()) else { break };

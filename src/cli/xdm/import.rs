@@ -65,7 +65,7 @@ pub(in crate::cli) struct ImportArgs {
     json: bool,
 }
 
-fn of_set(text: &str) -> Result<(usize, PatientId), String> {
+pub(super) fn of_set(text: &str) -> Result<(usize, PatientId), String> {
     let (set, patient) = text.split_once('=').ok_or("write SET=CX, such as 2=ID^^^&OID&ISO")?;
     let set = set.parse().map_err(|_| "SET is the number of a set in the report".to_owned())?;
     let patient = patient.parse::<PatientId>().map_err(|error| error.to_string())?;
@@ -87,7 +87,11 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
 fn failure(error: ImportError) -> Failure {
     match error {
         ImportError::NoSet(_) => Failure::wrong_use(error.to_string()),
-        ImportError::Store(_) | ImportError::Documents(_) | ImportError::Task(_) => Failure::from(error),
+        ImportError::Store(_)
+        | ImportError::Documents(_)
+        | ImportError::Task(_)
+        | ImportError::Desk(_)
+        | ImportError::Thread(_) => Failure::from(error),
     }
 }
 

@@ -1,9 +1,12 @@
 //! `knoop xdm jobs`: the packages that a running server makes and takes over, as the operator sees them.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::HumanBytes;
 
+use super::import::of_set;
 use crate::{
     cli::{
         DataArgs, Failure,
@@ -12,10 +15,13 @@ use crate::{
         table::Table,
     },
     config::Config,
-    model::xdm::{Direction, PackageId},
+    model::{
+        PatientId,
+        xdm::{Direction, PackageId},
+    },
     service::{
         Auditor,
-        xdm::jobs::{PackageError, PackageSummary, Packages, XdmPackage, shown},
+        xdm::jobs::{ImportOrder, PackageError, PackageSummary, Packages, XdmPackage, shown},
     },
     store::Store,
 };
@@ -26,7 +32,8 @@ const LISTED: i64 = 10_000;
 /// What `xdm jobs` may be told.
 #[derive(Debug, Args)]
 #[command(after_help = "The server may go on working meanwhile.\n\n\
-    Examples:\n  knoop xdm jobs list --data /var/lib/knoop\n  knoop xdm jobs show ID --json\n  knoop xdm jobs withdraw ID")]
+    Examples:\n  knoop xdm jobs list --data /var/lib/knoop\n  knoop xdm jobs show ID --json\n  \
+    knoop xdm jobs commit ID --set 1 --looked-at\n  knoop xdm jobs withdraw ID")]
 pub(in crate::cli) struct JobsArgs {
     #[command(subcommand)]
     command: JobsCommand,
@@ -46,6 +53,25 @@ enum JobsCommand {
     Show {
         /// What it is known by
         id: PackageId,
+        #[command(flatten)]
+        shared: Shared,
+    },
+    /// Take over what was looked into, such as a package of the watched folder that was held; the server does it
+    Commit {
+        /// What it is known by
+        id: PackageId,
+        /// Take this set only, by its number in the report; may be given several times
+        #[arg(long, value_name = "SET")]
+        set: Vec<usize>,
+        /// Patient under whom all sets are registered, as CX: ID^^^&OID&ISO
+        #[arg(long, value_name = "CX")]
+        patient: Option<PatientId>,
+        /// Patient of one set
+        #[arg(long, value_name = "SET=CX", value_parser = of_set)]
+        patient_of: Vec<(usize, PatientId)>,
+        /// Somebody looked at what is held for that, such as an empty document: take it
+        #[arg(long)]
+        looked_at: bool,
         #[command(flatten)]
         shared: Shared,
     },
@@ -79,6 +105,7 @@ pub(super) fn run(args: JobsArgs) -> Result<(), Failure> {
         let shared = match &args.command {
             JobsCommand::List { shared, .. }
             | JobsCommand::Show { shared, .. }
+            | JobsCommand::Commit { shared, .. }
             | JobsCommand::Withdraw { shared, .. } => shared,
         };
         let config = shared.data.load()?;
@@ -103,6 +130,18 @@ async fn work(command: &JobsCommand, config: &Config, store: &Store) -> Result<(
             list(&found, shared.json);
         }
         JobsCommand::Show { id, shared } => show(&get(&packages, *id).await?, shared.json),
+        JobsCommand::Commit { id, set, patient, patient_of, looked_at, shared } => {
+            let order = ImportOrder {
+                sets: set.iter().copied().collect(),
+                patient: patient.as_ref().map(ToString::to_string),
+                patients: patient_of.iter().map(|(set, patient)| (*set, patient.to_string())).collect(),
+                looked_at: *looked_at,
+                overridden: BTreeSet::new(),
+                auto_commit: false,
+            };
+            commit(&packages, *id, &order).await?;
+            show(&get(&packages, *id).await?, shared.json);
+        }
         JobsCommand::Withdraw { id, shared } => {
             let package = get(&packages, *id).await?;
             match packages.withdraw(&clock::context(), &package, Some(&audit::operator())).await {
@@ -113,6 +152,22 @@ async fn work(command: &JobsCommand, config: &Config, store: &Store) -> Result<(
         }
     }
     Ok(())
+}
+
+async fn commit(packages: &Packages, id: PackageId, order: &ImportOrder) -> Result<(), Failure> {
+    let package = get(packages, id).await?;
+    if package.direction != Direction::Import {
+        return Err(Failure::wrong_use(format!("{id} is no package that came")));
+    }
+    order.check(&package).map_err(|error| Failure::wrong_use(error.to_string()))?;
+    let committed = match packages.in_the_name_of(&package).await {
+        Ok(ctx) => packages.commit(&ctx, &package, order, Some(&audit::operator())).await,
+        Err(error) => Err(error),
+    };
+    match committed {
+        Err(error @ (PackageError::Standing(_) | PackageError::Node)) => Err(Failure::Refused(error.to_string())),
+        committed => Ok(committed.context("the package cannot be committed")?),
+    }
 }
 
 async fn get(packages: &Packages, id: PackageId) -> Result<XdmPackage, Failure> {

@@ -21,10 +21,11 @@ use crate::{
         peer,
         progress::Progress,
     },
-    model::{IntendedRecipient, Oid, PatientId, Xcn, Xon, bsn::BSN_AUTHORITY, escape_component},
+    config::Config,
+    model::{IntendedRecipient, Oid, PatientId, Xcn, Xon, bsn::BSN_AUTHORITY, escape_component, xdm::SetLimits},
     service::xdm::export::{
-        self, Addressing, Detail, ExportError, ExportRequest, Exported, Files, Here, Homes, Origin, Peers, Record,
-        Selection, Sender, Sets, Target, Watcher, WithoutBsn,
+        self, Addressing, Detail, ExportError, ExportRequest, Exported, Here, Homes, Origin, Peers, Record, Selection,
+        Sender, Sets, Target, Watcher, WithoutBsn,
     },
     wire::xdm::index_page::Language,
 };
@@ -189,12 +190,12 @@ enum PageLanguage {
 }
 
 pub(super) fn run(args: PackArgs) -> Result<(), Failure> {
-    let request = request(&args)?;
-    peer::block_on(pack(args, request))
+    let config = args.data.load()?;
+    let request = request(&args, config.xdm.limits.of_sets_made())?;
+    peer::block_on(pack(args, config, request))
 }
 
-async fn pack(args: PackArgs, mut request: ExportRequest) -> Result<(), Failure> {
-    let config = args.data.load()?;
+async fn pack(args: PackArgs, config: Config, mut request: ExportRequest) -> Result<(), Failure> {
     let is_here = args.origin.from.is_none() && args.selection.files.is_none();
     if args.keep_home || config.xdm.keep_home {
         request.homes = Homes::Kept(config.registry.home_community_id.clone().filter(|_| is_here));
@@ -219,8 +220,8 @@ async fn pack(args: PackArgs, mut request: ExportRequest) -> Result<(), Failure>
             export(&mut clock::context(), &origin, &request, record.as_ref()).await
         }
         (None, Some(files), Some(metadata), _) => {
-            let documents = sheet::read(&mut clock::context(), files, metadata).await?;
-            export(&mut clock::context(), &Origin::Files(Files { documents }), &request, record.as_ref()).await
+            let origin = Origin::Files(sheet::read(files, metadata)?);
+            export(&mut clock::context(), &origin, &request, record.as_ref()).await
         }
         (.., Some(offline)) => {
             let mut ctx = offline.context(args.origin.node.as_deref()).await?;
@@ -275,7 +276,7 @@ fn watcher() -> Watcher {
     })
 }
 
-fn request(args: &PackArgs) -> Result<ExportRequest, Failure> {
+fn request(args: &PackArgs, set_limits: SetLimits) -> Result<ExportRequest, Failure> {
     let lists = CodeLists::built_in();
     let content = match &args.sender.content {
         Some(code) => lists.find("content", code),
@@ -323,7 +324,8 @@ fn request(args: &PackArgs) -> Result<ExportRequest, Failure> {
             PageLanguage::En => Language::English,
         },
         target: if args.tree { Target::Tree(args.out.clone()) } else { Target::Zip(args.out.clone()) },
-        most_bytes: None,
+        set_limits,
+        room: None,
     })
 }
 
@@ -356,8 +358,12 @@ fn report(args: &PackArgs, made: &Exported) {
             .iter()
             .map(|set| {
                 let documents: Vec<_> =
-                    set.documents.iter().map(|(id, path)| json!({ "uniqueId": id, "path": path })).collect();
-                json!({ "directory": set.directory, "uniqueId": set.unique_id, "documents": documents })
+                    set.documents.iter().map(|(id, path)| json!({ "uniqueId": &**id, "path": path })).collect();
+                let mut told = json!({ "directory": set.directory, "uniqueId": set.unique_id, "documents": documents });
+                if let Some((part, parts)) = set.part {
+                    (told["part"], told["parts"]) = (part.into(), parts.into());
+                }
+                told
             })
             .collect();
         let whole = json!({
@@ -373,7 +379,8 @@ fn report(args: &PackArgs, made: &Exported) {
     }
     println!("{}", args.out.display());
     for set in &made.sets {
-        println!("{}  submission {}  {} documents", set.directory, set.unique_id, set.documents.len());
+        let part = set.part.map(|(part, parts)| format!("  part {part} of {parts}")).unwrap_or_default();
+        println!("{}  submission {}  {} documents{part}", set.directory, set.unique_id, set.documents.len());
     }
     println!("{documents} documents, {}", HumanBytes(made.document_bytes));
     if made.dicom_objects > 0 {

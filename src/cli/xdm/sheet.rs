@@ -1,6 +1,9 @@
 //! What a TOML file says of the files of a directory, in the words of `knoop submit`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -12,8 +15,8 @@ use crate::{
         submit::file::{SubmittedFile, read_all},
     },
     model::bsn::{BSN_AUTHORITY, check_bsn},
-    model::{Code, CodeValue, Dtm, LanguageTag, PatientId, ReferenceId, RequestContext, Xcn, Xon},
-    service::xdm::export::LocalDocument,
+    model::{Code, CodeValue, Dtm, LanguageTag, PatientId, ReferenceId, RequestContext, Xcn, Xon, rim::RegistryObject},
+    service::xdm::export::{Describe, ExportError, Files},
 };
 
 /// The file of metadata.
@@ -59,42 +62,37 @@ fn wrong(place: &str, error: impl std::fmt::Display) -> Failure {
     Failure::wrong_use(format!("{place}: {error}"))
 }
 
-/// The documents of a directory.
+/// The documents of a directory; what each is, is looked at when it is packed.
 ///
 /// # Errors
-/// Wrong use where the metadata or the files are.
-pub(super) async fn read(
-    ctx: &mut RequestContext,
-    directory: &Path,
-    metadata: &Path,
-) -> Result<Vec<LocalDocument>, Failure> {
+/// Wrong use where the metadata or the directory are.
+pub(super) fn read(directory: &Path, metadata: &Path) -> Result<Files, Failure> {
     let place = metadata.display().to_string();
     let text = std::fs::read_to_string(metadata).map_err(|error| wrong(&place, error))?;
     let sheet: Sheet = toml::from_str(&text).map_err(|error| wrong(&place, error))?;
     if sheet.all.file.is_some() {
         return Err(wrong(&place, "[all] names a file; that is for [[document]]"));
     }
-    let said = match sheet.document.is_empty() {
+    let unnamed = || wrong(&place, "a [[document]] names no file");
+    let names = match sheet.document.is_empty() {
         true => every_file(directory, metadata)?,
-        false => sheet.document,
+        false => sheet.document.iter().map(|one| one.file.clone().ok_or_else(unnamed)).collect::<Result<_, _>>()?,
     };
-    let lists = CodeLists::built_in();
-    let mut documents = Vec::with_capacity(said.len());
-    for one in said {
-        let name = one.file.clone().ok_or_else(|| wrong(&place, "a [[document]] names no file"))?;
-        let said = Merged { one, all: &sheet.all, lists: &lists, place: format!("{place}: {}", name.display()) };
-        let path = directory.join(&name);
-        let read = read_all(std::slice::from_ref(&path), said.text(|it| &it.mime_type).as_deref()).await?;
-        for file in read {
-            let entry = entry(&said.entry(ctx, &file)?);
-            documents.push(LocalDocument { path: file.path, entry });
-        }
-    }
-    Ok(documents)
+    let paths: Arc<[PathBuf]> = names.iter().map(|name| directory.join(name)).collect();
+    let (directory, lists) = (directory.to_owned(), CodeLists::built_in());
+    let described = Arc::new(Described { sheet, directory, paths: Arc::clone(&paths), lists, place });
+    let describe: Describe = Box::new(move |ctx, number| {
+        let described = Arc::clone(&described);
+        Box::pin(async move {
+            let entry = described.entry(ctx, number).await;
+            entry.map_err(|failure| ExportError::File(failure.to_string()))
+        })
+    });
+    Ok(Files { paths, describe })
 }
 
 /// Every regular file of a directory, in order of names.
-fn every_file(directory: &Path, metadata: &Path) -> Result<Vec<Said>, Failure> {
+fn every_file(directory: &Path, metadata: &Path) -> Result<Vec<PathBuf>, Failure> {
     let place = directory.display().to_string();
     let is_metadata = |path: &Path| path.canonicalize().ok() == metadata.canonicalize().ok();
     let mut names = Vec::new();
@@ -106,7 +104,30 @@ fn every_file(directory: &Path, metadata: &Path) -> Result<Vec<Said>, Failure> {
         }
     }
     names.sort();
-    Ok(names.into_iter().map(|name| Said { file: Some(name), ..Said::default() }).collect())
+    Ok(names)
+}
+
+/// What the file of metadata says of the files.
+struct Described {
+    sheet: Sheet,
+    directory: PathBuf,
+    paths: Arc<[PathBuf]>,
+    lists: CodeLists,
+    place: String,
+}
+
+impl Described {
+    async fn entry(&self, ctx: &mut RequestContext, number: usize) -> Result<RegistryObject, Failure> {
+        let gone = || wrong(&self.place, "there is no such document");
+        let path = self.paths.get(number).ok_or_else(gone)?;
+        let name = path.strip_prefix(&self.directory).unwrap_or(path).display();
+        let one = self.sheet.document.get(number).cloned().unwrap_or_default();
+        let place = format!("{}: {name}", self.place);
+        let said = Merged { one, all: &self.sheet.all, lists: &self.lists, place };
+        let read = read_all(std::slice::from_ref(path), said.text(|it| &it.mime_type).as_deref()).await?;
+        let file = read.first().ok_or_else(gone)?;
+        Ok(entry(&said.entry(ctx, file)?))
+    }
 }
 
 /// What is said of one document, and of all.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     http::endpoint::Endpoint,
     model::xdm::{Delivery, Direction, PackageCode, PackageState, XdmCode},
-    service::xdm::jobs::{ImportOrder, ImportOrderError, PackageSummary, XdmPackage},
+    service::xdm::jobs::{ImportOrder, ImportOrderError, XdmPackage},
 };
 
 /// How long an answer waits for a package to be looked into.
@@ -119,8 +119,7 @@ pub(super) async fn commit(request: HttpRequest, payload: web::Payload, endpoint
     answered_with_body(&request, payload, &endpoint, &IMPORTS, ORDER_BYTES, async |entered, body| {
         let package = entered.package(&request, Direction::Import).await?;
         let order: ImportOrder = read_json(&request, body).await?;
-        let summary = PackageSummary::of(package.report.as_deref());
-        if let Err(error) = order.choice().and_then(|_| order.fits(&summary)) {
+        if let Err(error) = order.check(&package) {
             let (status, code) = match error {
                 ImportOrderError::Patient(_) => (StatusCode::CONFLICT, "XdmIdentity"),
                 ImportOrderError::Field(..) | ImportOrderError::NoSet(_) => (StatusCode::BAD_REQUEST, "XdmOrder"),
@@ -133,7 +132,7 @@ pub(super) async fn commit(request: HttpRequest, payload: web::Payload, endpoint
             recorded.map_err(|error| entered.refused(error))?;
             return Err(refusal(StatusCode::FORBIDDEN, "XdmOverride", text));
         }
-        let committed = entered.packages.commit(&entered.ctx, &package, &order).await;
+        let committed = entered.packages.commit(&entered.ctx, &package, &order, None).await;
         committed.map_err(|error| entered.refused(error))?;
         let package = entered.packages.get(package.package_id).await.map_err(|error| entered.refused(error))?;
         Ok(answer::shown(StatusCode::ACCEPTED, &package, None))

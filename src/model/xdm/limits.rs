@@ -29,6 +29,26 @@ pub struct PackageLimits {
     pub documents: usize,
 }
 
+/// What one submission set of a package that is made may come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetLimits {
+    /// Octets of its METADATA.XML.
+    pub metadata_bytes: u64,
+    /// Its documents.
+    pub documents: usize,
+}
+
+impl PackageLimits {
+    /// Those of a package that is made here: what this house reads, and never more than others may be expected to.
+    pub fn of_sets_made(&self) -> SetLimits {
+        let expected = Self::default();
+        SetLimits {
+            metadata_bytes: self.metadata_bytes.min(expected.metadata_bytes),
+            documents: self.documents.min(expected.documents),
+        }
+    }
+}
+
 impl Default for PackageLimits {
     fn default() -> Self {
         Self {

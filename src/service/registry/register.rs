@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     model::{
-        AuditEvent, BodyEncoder, Finding, RegistryResponse, RequestContext, ResponseStatus, Submission,
+        AuditEvent, BodyEncoder, Finding, RegistryResponse, RequestContext, ResponseStatus, Submission, XdsErrorCode,
         consent::{Label, Period},
         rim,
     },
@@ -25,7 +25,7 @@ use crate::{
         access::record,
         audit::events::{self, Verdict},
     },
-    store::{DocumentState, Labels, NewDocument, RowKeys, Tx},
+    store::{DocumentState, Labels, NewDocument, PackageJob, RowKeys, Tx},
     validate,
 };
 
@@ -34,7 +34,7 @@ impl Registry {
     pub async fn register(&self, ctx: &mut RequestContext, request: rim::SubmitObjectsRequest) -> RegistryResponse {
         let identified = Identified::of(&request);
         let success = self.audited(ctx, &identified, Verdict::success());
-        match self.register_with_documents(ctx, request, Vec::new(), success).await {
+        match self.register_with_documents(ctx, request, Vec::new(), success, None).await {
             Ok(warnings) => RegistryResponse { status: ResponseStatus::Success, findings: warnings },
             Err(error) => {
                 let response = error.into_response(Actor::Registry, &ctx.fresh_uuid().to_string());
@@ -58,7 +58,7 @@ impl Registry {
     }
 
     /// Registers a submission and, in the same transaction, keeps the documents that came with it and the events that tell
-    /// of it.
+    /// of it; from a package of `job` only if that was not withdrawn.
     ///
     /// # Errors
     /// Every finding of the first stage that refused it; nothing is kept then.
@@ -68,6 +68,7 @@ impl Registry {
         request: rim::SubmitObjectsRequest,
         documents: Vec<NewDocument>,
         audit: Vec<AuditEvent>,
+        job: Option<PackageJob>,
     ) -> Result<Vec<Finding>, ServiceError> {
         let checked = validate::submission(request, &self.settings.rules, &mut || ctx.fresh_uuid(), self.encode)
             .map_err(ServiceError::Refused)?;
@@ -82,6 +83,7 @@ impl Registry {
             unresolved: checked.references,
             documents,
             audit,
+            job,
             first_row_id,
             settings: Arc::clone(&self.settings),
             encode: self.encode,
@@ -109,6 +111,11 @@ impl Registry {
     }
 }
 
+/// A package was withdrawn before this set of it was registered.
+pub(in crate::service) fn withdrawn() -> Finding {
+    Finding::error(XdsErrorCode::RepositoryError, "R-32-34", "the package was withdrawn")
+}
+
 /// What access to the objects of a submission depends on; the set is as confidential as its most restrictive entry.
 fn labels(submission: &Submission, policy: &Policy, acknowledged: Vec<(usize, String, Period)>) -> Labels {
     let entries = submission.document_entries.iter();
@@ -130,6 +137,8 @@ struct Registration {
     unresolved: Vec<Finding>,
     documents: Vec<NewDocument>,
     audit: Vec<AuditEvent>,
+    /// The job that takes it from a package.
+    job: Option<PackageJob>,
     first_row_id: i64,
     settings: Arc<RegistrySettings>,
     encode: BodyEncoder,
@@ -143,6 +152,11 @@ struct Registration {
 impl Registration {
     /// Stages 5 to 9. Each stops the submission with all that it found.
     async fn run(&self, tx: &mut Tx) -> Result<(), ServiceError> {
+        if let Some(job) = self.job
+            && !tx.hold_xdm_package(job).await?
+        {
+            return Err(ServiceError::Refused(vec![withdrawn()]));
+        }
         let now_ms = self.ctx.now.as_millisecond();
         let patient = patients::admit(tx, &self.submission, self.settings.unknown_patients, now_ms).await?;
         let keys = RowKeys {

@@ -10,7 +10,7 @@ use crate::{
         audit::events::{self, AuditedDocument, MediaImport, Verdict},
         registry::Identified,
     },
-    store::{DocumentRow, StoreError},
+    store::{DocumentRow, PackageJob, StoreError},
 };
 
 /// The ITI-42 behind an ITI-41.
@@ -29,6 +29,8 @@ pub(super) struct Sending<'a> {
     pub identified: Identified,
     /// The medium that it came on; none where it came as an ITI-41.
     pub media: Option<&'a MediaImport<'a>>,
+    /// The job in which it is taken from a package.
+    pub job: Option<PackageJob>,
 }
 
 /// One document that was asked for, and what became of it.

@@ -23,9 +23,9 @@ use crate::{
     service::{
         Actor, ServiceError,
         audit::events::{MediaImport, Verdict},
-        registry::{Identified, non_identical},
+        registry::{self, Identified, non_identical},
     },
-    store::{DocumentRow, DocumentState, NewDocument, documents::Received},
+    store::{DocumentRow, DocumentState, NewDocument, PackageJob, documents::Received},
     validate,
 };
 
@@ -51,19 +51,21 @@ impl Repository {
         submit: SubmitObjectsRequest,
         documents: Vec<SubmittedDocument>,
     ) -> RegistryResponse {
-        let sending = Sending { identified: Identified::of(&submit), media: None };
+        let sending = Sending { identified: Identified::of(&submit), media: None, job: None };
         self.take(ctx, submit, documents, &sending).await
     }
 
-    /// The same for a submission set that came on a medium (ITI-32): the audit tells of that instead.
+    /// The same for a submission set that came on a medium (ITI-32): the audit tells of that instead. `job` is the one in which that
+    /// is done: nothing is registered once its package was withdrawn.
     pub(in crate::service) async fn import_from_media(
         &self,
         ctx: &mut RequestContext,
         submit: SubmitObjectsRequest,
         documents: Vec<SubmittedDocument>,
         media: &MediaImport<'_>,
+        job: Option<PackageJob>,
     ) -> RegistryResponse {
-        let sending = Sending { identified: Identified::of(&submit), media: Some(media) };
+        let sending = Sending { identified: Identified::of(&submit), media: Some(media), job };
         self.take(ctx, submit, documents, &sending).await
     }
 
@@ -113,7 +115,7 @@ impl Repository {
         match &self.registry {
             RegistryLink::Local(registry) => {
                 let success = self.submitted(ctx, sending, &Verdict::success(), Hop::Within);
-                match registry.register_with_documents(ctx, submit, new, success).await {
+                match registry.register_with_documents(ctx, submit, new, success, sending.job).await {
                     Ok(warnings) => Ok(RegistryResponse { status: ResponseStatus::Success, findings: warnings }),
                     Err(error) => {
                         let response = error.into_response(Actor::Repository, &ctx.fresh_uuid().to_string());
@@ -123,7 +125,18 @@ impl Repository {
                     }
                 }
             }
+            RegistryLink::Remote(_) if !self.is_wanted(sending.job).await? => {
+                Err(ServiceError::Refused(vec![registry::withdrawn()]))
+            }
             RegistryLink::Remote(registry) => self.register_remotely(registry, ctx, submit, new, sending).await,
+        }
+    }
+
+    /// Whether the job in which a set is taken still is to be done.
+    async fn is_wanted(&self, job: Option<PackageJob>) -> Result<bool, ServiceError> {
+        match job {
+            Some(job) => Ok(self.store.read().await?.is_xdm_package_wanted(job).await?),
+            None => Ok(true),
         }
     }
 

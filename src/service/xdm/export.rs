@@ -20,13 +20,13 @@ mod sheet;
 mod submission_set;
 mod without_bsn;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 pub use error::ExportError;
-pub use origin::{Files, Here, LocalDocument, Origin, Peers};
+pub use origin::{Describe, Files, Here, Origin, Peers};
 pub use package::{Progress, Watcher};
 pub use record::Record;
-pub use request::{Addressing, Detail, ExportRequest, Homes, Selection, Sender, Sets, Target, WithoutBsn};
+pub use request::{Addressing, Detail, ExportRequest, Homes, Room, Selection, Sender, Sets, Target, WithoutBsn};
 
 use crate::{model::RequestContext, service::audit::events::Verdict, wire::xdm::names};
 use draft::{Draft, Plan};
@@ -56,8 +56,10 @@ pub struct ExportedSet {
     pub unique_id: String,
     /// The patient as the origin knows them, CX.
     pub patient_id: Option<String>,
+    /// Which part it is, and of how many, where a set was divided.
+    pub part: Option<(usize, usize)>,
     /// The documents in it: uniqueId and path on the medium.
-    pub documents: Vec<(String, String)>,
+    pub documents: Vec<(Arc<str>, String)>,
 }
 
 /// Makes a package.
@@ -92,7 +94,9 @@ async fn attempt(
     let mut plan = gather::plan(ctx, origin, request).await?;
     *identities = plan.identities();
     watcher(Progress::Planned { bytes: plan.document_bytes() });
-    if request.most_bytes.is_some_and(|most| plan.document_bytes() > most) {
+    if let Some(room) = &request.room
+        && !room.keep(plan.document_bytes()).await?
+    {
         return Err(ExportError::Full);
     }
     let lines = std::mem::take(&mut plan.table);

@@ -9,6 +9,7 @@
 
 mod check;
 mod commit;
+mod desk;
 mod documents;
 mod examine;
 mod gathered;
@@ -25,7 +26,7 @@ mod tests;
 mod verify;
 
 pub use check::check;
-pub use commit::{Choice, ImportError, Importer, MediaOrigin, Wanted};
+pub use commit::{Choice, ImportError, Importer, MediaOrigin};
 pub use examine::{Examined, examine};
 pub use settings::{CodeDefaults, CodeReplacement, Identity, ImportSettings, Unresolved};
 pub use verify::{Follower, Progress, verify};

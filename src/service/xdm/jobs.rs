@@ -3,7 +3,8 @@
 //!
 //! An order and its job are committed together. An export writes under another name and gives the package its own when it
 //! is whole; an import leaves each submission set whole or absent, and finds those of an attempt before it already present.
-//! One process works on the jobs of a data directory, because the packages lie there.
+//! The process that has a data directory works on the jobs of the packages in it; others that share its database know of
+//! them, and take and give orders, but not the packages.
 //!
 //! Source: design sections 4 and 6; R-32-34, R-32-35, R-32-60 to R-32-62.
 
@@ -51,7 +52,7 @@ use crate::{
         Auditor,
         jobs::{Clock, Handler, Jobs, Outcome, Policy},
     },
-    store::{Store, StoreError, TakenJob},
+    store::{Store, StoreError, TakenJob, kind_at},
 };
 
 /// Kind of the jobs that make packages.
@@ -130,6 +131,12 @@ pub enum PackageError {
     /// So many orders of the node are open that no more are taken.
     #[error("{OPEN_ORDERS} orders of this node are open; wait until some are done, or withdraw them")]
     Busy,
+    /// Nobody is there in whose name it could be taken over.
+    #[error("the node that brought the package may not take part any more")]
+    Node,
+    /// It lies in the data directory of another server.
+    #[error("the package is at another server of this house; ask there")]
+    Elsewhere,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -154,6 +161,9 @@ struct Payload {
     /// From where.
     #[serde(default)]
     address: Option<std::net::IpAddr>,
+    /// The person at the command line who ordered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operator: Option<String>,
 }
 
 impl Packages {
@@ -181,10 +191,11 @@ impl Packages {
             let packages = self.clone();
             Arc::new(move |job| work(packages.clone(), job)) as Handler
         };
+        let here = |kind| kind_at(kind, self.shared.files.instance());
         jobs.ringing(Arc::clone(&self.shared.bell))
-            .with(EXPORT, POLICY, handler(|packages, job| Box::pin(packages.export(job))))
-            .with(INSPECT, POLICY, handler(|packages, job| Box::pin(packages.inspect(job))))
-            .with(IMPORT, POLICY, handler(|packages, job| Box::pin(packages.import(job))))
+            .with(here(EXPORT), POLICY, handler(|packages, job| Box::pin(packages.export(job))))
+            .with(here(INSPECT), POLICY, handler(|packages, job| Box::pin(packages.inspect(job))))
+            .with(here(IMPORT), POLICY, handler(|packages, job| Box::pin(packages.import(job))))
     }
 
     /// Whether packages can be made here.
@@ -271,6 +282,11 @@ impl Packages {
     /// Changes when a job has ended, or a package was taken back.
     pub fn endings(&self) -> watch::Receiver<u64> {
         self.shared.ended.subscribe()
+    }
+
+    /// Whether a package is, or will be, in the folder of this process.
+    fn is_here(&self, package: &XdmPackage) -> bool {
+        package.instance == self.shared.files.instance()
     }
 
     /// When a package goes whose job ends now.

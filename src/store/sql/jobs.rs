@@ -50,6 +50,10 @@ statements! {
     JOB_ANY = "SELECT COUNT(*) FROM (SELECT job_id FROM job WHERE kind = $1 AND state = 1 AND run_at_ms <= $2 \
         UNION ALL SELECT job_id FROM job WHERE kind = $1 AND state = 2 AND lease_until_ms < $2 LIMIT 1) AS due";
     JOB_NEXT_DUE = "SELECT MIN(run_at_ms) FROM job WHERE kind = $1 AND state = 1 AND run_at_ms > $2";
+    DESTINATIONS_RENAME = "INSERT INTO job_destination (kind, destination, in_flight, closed_until_ms) \
+        SELECT $2, destination, 0, closed_until_ms FROM job_destination WHERE kind = $1 \
+        ON CONFLICT (kind, destination) DO NOTHING";
+    JOB_RENAME = "UPDATE job SET kind = $3 WHERE job_id = $1 AND kind = $2 AND state = 1";
     JOB_COUNT = "SELECT kind, state, COUNT(*) FROM job GROUP BY kind, state ORDER BY kind, state";
 }
 
@@ -255,6 +259,11 @@ struct RawJob {
 
 type Whither = (String, String);
 
+/// The kind of jobs that the worker of one data directory alone does.
+pub fn kind_at(kind: &str, instance: &str) -> String {
+    format!("{kind}@{instance}")
+}
+
 impl Tx {
     /// Adds a job, durable with this transaction; returns its number. A job of the kind with the same idempotency key,
     /// whatever its state, is not added again: its number is returned.
@@ -262,9 +271,21 @@ impl Tx {
     /// # Errors
     /// [`StoreError`].
     pub async fn enqueue(&mut self, job: &NewJob, now_ms: i64) -> Result<i64, StoreError> {
-        self.execute(&DESTINATION_ADD, args![job.kind, job.destination.as_str()]).await?;
+        self.enqueue_as(job.kind, job, now_ms).await
+    }
+
+    /// The same, for the worker of one data directory alone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn enqueue_at(&mut self, instance: &str, job: &NewJob, now_ms: i64) -> Result<i64, StoreError> {
+        self.enqueue_as(&kind_at(job.kind, instance), job, now_ms).await
+    }
+
+    async fn enqueue_as(&mut self, kind: &str, job: &NewJob, now_ms: i64) -> Result<i64, StoreError> {
+        self.execute(&DESTINATION_ADD, args![kind, job.destination.as_str()]).await?;
         let values = args![
-            job.kind,
+            kind,
             job.destination.as_str(),
             job.idempotency_key.as_deref(),
             job.payload.as_str(),
@@ -277,7 +298,7 @@ impl Tx {
         if let Some((job_id,)) = self.fetch_optional::<(i64,)>(&JOB_ENQUEUE, values).await? {
             return Ok(job_id);
         }
-        let (job_id,) = self.fetch_one(&JOB_OF_KEY, args![job.kind, job.idempotency_key.as_deref()]).await?;
+        let (job_id,) = self.fetch_one(&JOB_OF_KEY, args![kind, job.idempotency_key.as_deref()]).await?;
         Ok(job_id)
     }
 
@@ -295,7 +316,7 @@ impl Tx {
         in_flight: i64,
     ) -> Result<Vec<TakenJob>, StoreError> {
         let mut taken = Vec::new();
-        self.execute(&JOB_TURN, args![]).await?;
+        self.wait_for_turn().await?;
         while taken.len() < room {
             let values = args![kind, now_ms, in_flight, lease_until_ms];
             let Some(raw) = self.fetch_optional::<RawTaken>(&JOB_TAKE, values).await? else { break };
@@ -311,6 +332,26 @@ impl Tx {
             });
         }
         Ok(taken)
+    }
+
+    /// Waits until nobody else counts what there is room for; so it stays until this transaction has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn wait_for_turn(&mut self) -> Result<(), StoreError> {
+        self.execute(&JOB_TURN, args![]).await.map(drop)
+    }
+
+    /// Gives jobs that wait to the handler of another kind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rename_jobs(&mut self, job_ids: &[i64], from: &str, to: &str) -> Result<(), StoreError> {
+        self.execute(&DESTINATIONS_RENAME, args![from, to]).await?;
+        for job_id in job_ids {
+            self.execute(&JOB_RENAME, args![*job_id, from, to]).await?;
+        }
+        Ok(())
     }
 
     /// Holds a job longer; false when it is the caller's no more.

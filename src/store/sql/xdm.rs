@@ -26,7 +26,7 @@ macro_rules! select {
             "p.owner_org_key, p.node_key, p.delivery, p.priority, p.urgency, p.job_id, p.runs, ",
             $long,
             "COALESCE(p.problem, CASE WHEN p.state = 1 THEN j.problem ELSE NULL END) AS problem, p.file, ",
-            "p.octets, p.sha256, p.created_ms, p.ended_ms, p.expires_ms, p.receipt, ",
+            "p.octets, p.sha256, p.created_ms, p.ended_ms, p.expires_ms, p.receipt, p.instance, ",
             "m.state AS mail_state, m.problem AS mail_problem, m.pickup_id, m.sent_ms, m.receipt_ms ",
             "FROM xdm_package p LEFT JOIN job j ON j.job_id = p.job_id ",
             "LEFT JOIN mail_sent m ON m.mail_id = p.package_id ",
@@ -37,8 +37,8 @@ macro_rules! select {
 
 statements! {
     PACKAGE_ADD = "INSERT INTO xdm_package (package_id, direction, state, owner_org_key, node_key, delivery, priority, \
-        urgency, idempotency_key, job_id, runs, order_json, file, octets, sha256, created_ms) \
-        VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13, $14)";
+        urgency, idempotency_key, job_id, runs, order_json, file, octets, sha256, created_ms, instance) \
+        VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13, $14, $15)";
     PACKAGE_OF_KEY = "SELECT package_id FROM xdm_package WHERE node_key = $1 AND direction = $2 AND idempotency_key = $3";
     PACKAGE_FIND = select!("p.order_json, p.report_json, ", "WHERE p.package_id = $1");
     PACKAGE_LIST = select!("WHERE ($1 = 0 OR p.owner_org_key = $1) AND ($2 = 0 OR p.direction = $2) \
@@ -47,25 +47,30 @@ statements! {
         ended_ms = NULL, expires_ms = NULL WHERE package_id = $1 AND runs = $4 AND file IS NOT NULL AND state <> 5 \
         AND (state <> 1 OR NOT EXISTS (SELECT 1 FROM job j WHERE j.job_id = xdm_package.job_id AND j.state <= 2))";
     PACKAGE_SETTLE = "UPDATE xdm_package SET state = $2, report_json = COALESCE($3, report_json), problem = $4, \
-        file = $5, octets = $6, ended_ms = $7, expires_ms = $8 WHERE package_id = $1 AND state = 1";
-    PACKAGE_WITHDRAW = "UPDATE xdm_package SET state = 5, ended_ms = $2, expires_ms = $3 \
+        file = $5, octets = $6, ended_ms = $7, expires_ms = $8, reserved = 0 WHERE package_id = $1 AND state = 1";
+    PACKAGE_WITHDRAW = "UPDATE xdm_package SET state = 5, ended_ms = $2, expires_ms = $3, reserved = 0 \
         WHERE package_id = $1 AND state <> 5 RETURNING job_id";
     PACKAGE_TOLD = "UPDATE xdm_package SET report_json = $2 WHERE package_id = $1 AND job_id = $3 AND state = 5";
     PACKAGE_WANTED = "SELECT COUNT(*) FROM xdm_package p JOIN job j ON j.job_id = p.job_id \
         WHERE p.package_id = $1 AND p.job_id = $2 AND p.state = 1 AND j.state = 2";
+    PACKAGE_HOLD = "UPDATE xdm_package SET runs = runs WHERE package_id = $1 AND job_id = $2 AND state = 1 \
+        AND EXISTS (SELECT 1 FROM job j WHERE j.job_id = $2 AND j.state = 2)";
+    PACKAGE_RESERVE = "UPDATE xdm_package SET reserved = $3 WHERE package_id = $1 AND job_id = $2 AND state = 1";
     PACKAGE_OPEN = "SELECT COUNT(*) FROM xdm_package p JOIN job j ON j.job_id = p.job_id \
         WHERE p.node_key = $1 AND p.direction = $2 AND p.state = 1 AND j.state <= 2";
     PACKAGE_RECEIPT = "UPDATE xdm_package SET receipt = $2 WHERE package_id = $1 AND receipt IS NULL";
     PACKAGE_FORGET_KEY = "UPDATE xdm_package SET idempotency_key = NULL WHERE package_id = $1";
-    PACKAGE_FILES = "SELECT file FROM xdm_package WHERE file IS NOT NULL";
-    PACKAGE_LOAD = "SELECT COUNT(*), COALESCE(CAST(SUM(octets) AS BIGINT), 0) FROM xdm_package \
-        WHERE node_key = $1 AND file IS NOT NULL";
+    PACKAGE_FILES = "SELECT file FROM xdm_package WHERE file IS NOT NULL AND instance = $1";
+    PACKAGE_LOAD = "SELECT COALESCE(CAST(SUM(CASE WHEN file IS NOT NULL THEN octets ELSE reserved END) AS BIGINT), 0) \
+        FROM xdm_package WHERE node_key = $1 AND package_id <> $2 AND (file IS NOT NULL OR reserved > 0)";
+    PACKAGE_OF_NOBODY = "SELECT package_id, file FROM xdm_package WHERE instance = '' ORDER BY package_id";
+    PACKAGE_ADOPT = "UPDATE xdm_package SET instance = $2 WHERE package_id = $1 AND instance = ''";
     PACKAGE_LOST = select!("WHERE p.state = 1 AND COALESCE(j.state, 3) > 2 AND p.package_id > $1 \
         ORDER BY p.package_id LIMIT 100");
     PACKAGE_EXPIRED = select!("WHERE (p.expires_ms < $1 OR p.state = 5) AND p.file IS NOT NULL AND p.package_id > $2 \
-        ORDER BY p.package_id LIMIT 100");
+        AND p.instance = $3 ORDER BY p.package_id LIMIT 100");
     PACKAGE_DROP_FILE = "UPDATE xdm_package SET file = NULL WHERE package_id = $1 AND state <> 1";
-    PACKAGE_DROP_NAMED = "UPDATE xdm_package SET file = NULL WHERE file = $1 AND state <> 1";
+    PACKAGE_DROP_NAMED = "UPDATE xdm_package SET file = NULL WHERE file = $1 AND instance = $2 AND state <> 1";
     PACKAGE_DELETE = "DELETE FROM xdm_package WHERE expires_ms < $1 AND file IS NULL AND state <> 1";
 }
 
@@ -98,6 +103,8 @@ pub struct NewXdmPackage {
     pub octets: Option<u64>,
     /// SHA-256 of its octets, hexadecimal.
     pub sha256: Option<String>,
+    /// The data directory that it is in, or will be.
+    pub instance: String,
 }
 
 /// A package as it stands.
@@ -143,6 +150,8 @@ pub struct XdmPackage {
     pub expires_ms: Option<i64>,
     /// What is known of its arrival, JSON.
     pub receipt: Option<String>,
+    /// The data directory that it is in, or will be.
+    pub instance: String,
     /// The mail in which it leaves.
     pub mail: Option<XdmMail>,
 }
@@ -160,6 +169,15 @@ pub struct XdmMail {
     pub sent_ms: Option<i64>,
     /// When the receipt came.
     pub receipt_ms: Option<i64>,
+}
+
+/// A job, and the package that it is to work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackageJob {
+    /// The package.
+    pub package_id: PackageId,
+    /// The job.
+    pub job_id: i64,
 }
 
 impl std::fmt::Debug for XdmPackage {
@@ -192,15 +210,6 @@ pub struct Settlement {
     pub expires_ms: i64,
 }
 
-/// What the packages of a node take up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct XdmLoad {
-    /// Packages whose file is there.
-    pub packages: u64,
-    /// Their octets.
-    pub octets: u64,
-}
-
 #[derive(FromRow)]
 struct Raw {
     package_id: String,
@@ -228,6 +237,7 @@ struct Raw {
     pickup_id: Option<String>,
     sent_ms: Option<i64>,
     receipt_ms: Option<i64>,
+    instance: String,
 }
 
 fn octets_to_store(octets: Option<u64>) -> Option<i64> {
@@ -255,6 +265,7 @@ impl Tx {
             octets_to_store(new.octets),
             new.sha256.as_deref(),
             now_ms,
+            new.instance.as_str(),
         ];
         self.execute(&PACKAGE_ADD, values).await.map(drop)
     }
@@ -356,22 +367,59 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn tell_of_withdrawn_xdm_package(
-        &mut self,
-        id: PackageId,
-        job_id: i64,
-        report: &str,
-    ) -> Result<bool, StoreError> {
-        Ok(self.execute(&PACKAGE_TOLD, args![id.to_string(), report, job_id]).await? == 1)
+    pub async fn tell_of_withdrawn_xdm_package(&mut self, job: PackageJob, report: &str) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_TOLD, args![job.package_id.to_string(), report, job.job_id]).await? == 1)
     }
 
     /// Whether a job still is to work on a package.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn is_xdm_package_wanted(&mut self, id: PackageId, job_id: i64) -> Result<bool, StoreError> {
-        let (count,): (i64,) = self.fetch_one(&PACKAGE_WANTED, args![id.to_string(), job_id]).await?;
+    pub async fn is_xdm_package_wanted(&mut self, job: PackageJob) -> Result<bool, StoreError> {
+        let (count,): (i64,) = self.fetch_one(&PACKAGE_WANTED, args![job.package_id.to_string(), job.job_id]).await?;
         Ok(count == 1)
+    }
+
+    /// The same, and so it stays until this transaction has ended: whoever withdraws the package waits for that.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn hold_xdm_package(&mut self, job: PackageJob) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_HOLD, args![job.package_id.to_string(), job.job_id]).await? == 1)
+    }
+
+    /// Whether the package of a job, of so many octets, fits beside what the packages of its node take up: at most `share` octets in
+    /// all. So it stays until this transaction has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn has_xdm_room(
+        &mut self,
+        job: PackageJob,
+        node_key: NodeKey,
+        octets: u64,
+        share: u64,
+    ) -> Result<bool, StoreError> {
+        self.wait_for_turn().await?;
+        Ok(self.xdm_load(node_key, Some(job.package_id)).await?.saturating_add(octets) <= share)
+    }
+
+    /// Keeps room for the package that a job makes, as [`Tx::has_xdm_room`] says; false when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reserve_xdm_room(
+        &mut self,
+        job: PackageJob,
+        node_key: NodeKey,
+        octets: u64,
+        share: u64,
+    ) -> Result<bool, StoreError> {
+        if !self.has_xdm_room(job, node_key, octets, share).await? {
+            return Ok(false);
+        }
+        let values = args![job.package_id.to_string(), job.job_id, octets_to_store(Some(octets))];
+        self.execute(&PACKAGE_RESERVE, values).await.map(|_| true)
     }
 
     /// How many packages of a node and a direction wait for their job, or for its end.
@@ -399,22 +447,42 @@ impl Tx {
         self.execute(&PACKAGE_FORGET_KEY, args![id.to_string()]).await.map(drop)
     }
 
-    /// The files of all packages.
+    /// The files of all packages in a data directory.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn xdm_files(&mut self) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = self.fetch_all(&PACKAGE_FILES, args![]).await?;
+    pub async fn xdm_files(&mut self, instance: &str) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = self.fetch_all(&PACKAGE_FILES, args![instance]).await?;
         Ok(rows.into_iter().map(|(file,)| file).collect())
     }
 
-    /// What the packages of a node take up.
+    /// Packages from before data directories had names, and their files.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn xdm_load(&mut self, node_key: NodeKey) -> Result<XdmLoad, StoreError> {
-        let (packages, octets): (i64, i64) = self.fetch_one(&PACKAGE_LOAD, args![node_key]).await?;
-        Ok(XdmLoad { packages: packages.unsigned_abs(), octets: octets.unsigned_abs() })
+    pub async fn xdm_packages_of_nobody(&mut self) -> Result<Vec<(PackageId, Option<String>)>, StoreError> {
+        let rows: Vec<(String, Option<String>)> = self.fetch_all(&PACKAGE_OF_NOBODY, args![]).await?;
+        let read = |(id, file): (String, Option<String>)| {
+            id.parse().map(|id| (id, file)).map_err(|_| StoreError::Corrupt { what: "xdm_package.package_id" })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Says that such a package is in this data directory.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn adopt_xdm_package(&mut self, id: PackageId, instance: &str) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_ADOPT, args![id.to_string(), instance]).await? == 1)
+    }
+
+    /// Octets that the packages of a node take up, or will, but for one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn xdm_load(&mut self, node_key: NodeKey, but_for: Option<PackageId>) -> Result<u64, StoreError> {
+        let (octets,): (i64,) = self.fetch_one(&PACKAGE_LOAD, args![node_key, name_of(but_for)]).await?;
+        Ok(octets.unsigned_abs())
     }
 
     /// The next packages, by id, whose job was given up or is gone, and that still say that it is to work on them. None at
@@ -427,7 +495,7 @@ impl Tx {
         rows.into_iter().map(XdmPackage::try_from).collect()
     }
 
-    /// The next packages, by id, whose file is to be removed. None at the end.
+    /// The next packages in a data directory, by id, whose file is to be removed. None at the end.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -435,8 +503,9 @@ impl Tx {
         &mut self,
         now_ms: i64,
         after: Option<PackageId>,
+        instance: &str,
     ) -> Result<Vec<XdmPackage>, StoreError> {
-        let rows: Vec<Raw> = self.fetch_all(&PACKAGE_EXPIRED, args![now_ms, name_of(after)]).await?;
+        let rows: Vec<Raw> = self.fetch_all(&PACKAGE_EXPIRED, args![now_ms, name_of(after), instance]).await?;
         rows.into_iter().map(XdmPackage::try_from).collect()
     }
 
@@ -452,8 +521,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn drop_xdm_file_named(&mut self, file: &str) -> Result<bool, StoreError> {
-        Ok(self.execute(&PACKAGE_DROP_NAMED, args![file]).await? == 1)
+    pub async fn drop_xdm_file_named(&mut self, file: &str, instance: &str) -> Result<bool, StoreError> {
+        Ok(self.execute(&PACKAGE_DROP_NAMED, args![file, instance]).await? == 1)
     }
 
     /// Forgets packages without a file that expired before.
@@ -507,6 +576,7 @@ impl TryFrom<Raw> for XdmPackage {
             expires_ms: raw.expires_ms,
             receipt: raw.receipt,
             mail,
+            instance: raw.instance,
         })
     }
 }

@@ -8,14 +8,17 @@
 mod keys;
 mod record;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    io::{self, Write},
+};
 
 use super::{
     dicom_header::{Header, HeaderError, Tag, text, trimmed},
     names::{NotIso9660, check_iso_9660},
 };
 use keys::Keys;
-use record::{Record, element};
+use record::{Record, Referenced, element};
 
 const SOP_CLASS: &str = "1.2.840.10008.1.3.10";
 const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
@@ -51,13 +54,22 @@ pub enum NotListed {
     Duplicate,
 }
 
+/// Sixteen octets that stand for a text; two texts never share them.
+type Digest = [u8; 16];
+
+fn digest(octets: &[u8]) -> Digest {
+    let [half, ..] = *openssl::sha::sha256(octets).as_chunks::<16>().0 else { return Digest::default() };
+    half
+}
+
 /// A DICOMDIR under construction.
 #[derive(Debug, Default)]
 pub struct DicomDir {
     /// All but leaves, by type and identity: their places among `records`.
     known: HashMap<(usize, &'static str, Vec<u8>), usize>,
     records: Vec<Record>,
-    instances: HashSet<Box<str>>,
+    /// Stand for SOP Instance UIDs.
+    instances: HashSet<Digest>,
     roots: Vec<usize>,
 }
 
@@ -93,7 +105,7 @@ impl DicomDir {
         if [class, header.transfer_syntax].iter().any(|it| it.len() > record::MOST_OCTETS) {
             return Err(NotListed::TooLong);
         }
-        if !self.instances.insert(instance.into()) {
+        if !self.instances.insert(digest(instance.as_bytes())) {
             return Err(NotListed::Duplicate);
         }
         let mut made_up = Vec::new();
@@ -109,7 +121,7 @@ impl DicomDir {
                 Some(place) => *place,
                 None => {
                     let number = self.siblings(parent) + 1;
-                    let record = Record::new(level, keys.of_level(level, number, &mut made_up));
+                    let record = Record::new(level, &keys.of_level(level, number, &mut made_up), None);
                     let place = self.push(parent, record);
                     self.known.insert((parent, level, identity), place);
                     place
@@ -117,8 +129,8 @@ impl DicomDir {
             };
         }
         let number = self.siblings(place) + 1;
-        let mut record = Record::new(kind, keys.of_level(kind, number, &mut made_up));
-        record.refer(path, class, instance, header.transfer_syntax);
+        let object = Referenced { path, sop_class: class, instance, transfer_syntax: header.transfer_syntax };
+        let record = Record::new(kind, &keys.of_level(kind, number, &mut made_up), Some(object));
         self.push(place, record);
         Ok(made_up)
     }
@@ -137,8 +149,11 @@ impl DicomDir {
         place
     }
 
-    /// The file.
-    pub fn write(self) -> Vec<u8> {
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// Those of `file`.
+    pub fn write(self, file: &mut dyn Write) -> io::Result<()> {
         let mut head = file_meta(&self.identity());
         element(&mut head, 0x0004_1130, b"CS", FILE_SET_ID.as_bytes());
         let first = head.len();
@@ -164,17 +179,19 @@ impl DicomDir {
         for place in order {
             if let Some(record) = self.records.get(place) {
                 record.write(&mut out, offset_of(nexts.get(&place)), offset_of(record.children.first()));
+                file.write_all(&out)?;
+                out.clear();
             }
         }
-        out
+        file.write_all(&out)
     }
 
     /// A SOP Instance UID that is the same for the same objects: their hash in the form of a UUID.
     fn identity(&self) -> String {
-        let mut instances: Vec<&str> = self.instances.iter().map(|it| &**it).collect();
+        let mut instances: Vec<&Digest> = self.instances.iter().collect();
         instances.sort_unstable();
-        let mut octets = [0; 16];
-        octets.copy_from_slice(&openssl::sha::sha256(instances.join("\\").as_bytes())[..16]);
+        let all: Vec<u8> = instances.into_iter().flatten().copied().collect();
+        let mut octets = digest(&all);
         octets[6] = octets[6] & 0x0F | 0x80;
         octets[8] = octets[8] & 0x3F | 0x80;
         format!("2.25.{}", u128::from_be_bytes(octets))
@@ -221,6 +238,12 @@ mod tests {
         super::{dicom_header::tests::file, samples::dicom_object},
         *,
     };
+
+    fn written(dir: DicomDir) -> Vec<u8> {
+        let mut octets = Vec::new();
+        dir.write(&mut octets).unwrap();
+        octets
+    }
 
     const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 
@@ -286,7 +309,7 @@ mod tests {
             "SERIES",
             "IMAGE DICOM\\A2",
         ];
-        assert_eq!(walked(&dir.write()), expected);
+        assert_eq!(walked(&written(dir)), expected);
     }
 
     #[test]
@@ -303,7 +326,7 @@ mod tests {
         assert_eq!(dir.add("DICOM/A2", &of("2", 0x0020_000E, CT)), Err(NotListed::Missing("Series Instance UID")));
         dir.add("DICOM/A3", &of("3", 0x0020_0013, CT)).unwrap();
         let expected = ["PATIENT", "STUDY", "SERIES", "IMAGE DICOM\\A1", "IMAGE DICOM\\A3"];
-        assert_eq!(walked(&dir.write()), expected);
+        assert_eq!(walked(&written(dir)), expected);
     }
 
     fn missing_keys(path: &str) -> Vec<&'static str> {
@@ -325,6 +348,6 @@ mod tests {
         assert_eq!(dir.add("DICOM/A4", &object("P1", "", "1", "2")), Err(NotListed::Missing("Study Instance UID")));
         let other = file("1.2.840.10008.1.3.10", &[(SOP_INSTANCE_UID, b"UI", b"9")]);
         assert_eq!(dir.add("DICOM/A5", &other), Err(NotListed::SopClass));
-        assert_eq!(walked(&dir.write()).len(), 4);
+        assert_eq!(walked(&written(dir)).len(), 4);
     }
 }

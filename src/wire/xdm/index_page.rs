@@ -67,6 +67,8 @@ pub struct SetHead {
     pub submitted: String,
     /// What it is called.
     pub title: String,
+    /// Which part of a divided set it is.
+    pub part: String,
     /// Documents in it.
     pub documents: usize,
 }
@@ -159,6 +161,7 @@ impl IndexPage {
             (w.sex, self.sex(&set.sex)),
             (w.patient_id, &set.patient_id),
             (w.set_title, &set.title),
+            (w.part, &set.part),
             (w.author, &set.author),
             (w.institution, &set.institution),
             (w.submitted, &set.submitted),
@@ -273,6 +276,7 @@ mod tests {
             institution: owned(),
             submitted: owned(),
             title: owned(),
+            part: owned(),
             documents: 1,
         };
         let row = Row {

@@ -21,6 +21,7 @@ const END: &[u8] = b"</rim:RegistryObjectList>\n</lcm:SubmitObjectsRequest>\n";
 pub struct MetadataWriter<W> {
     out: W,
     object: Vec<u8>,
+    octets: u64,
 }
 
 impl<W: Write> MetadataWriter<W> {
@@ -30,7 +31,7 @@ impl<W: Write> MetadataWriter<W> {
     /// Those of `out`.
     pub fn new(mut out: W) -> io::Result<Self> {
         out.write_all(HEAD)?;
-        Ok(Self { out, object: Vec::new() })
+        Ok(Self { out, object: Vec::new(), octets: HEAD.len() as u64 })
     }
 
     /// Writes one object.
@@ -41,7 +42,13 @@ impl<W: Write> MetadataWriter<W> {
         self.object.clear();
         write_registry_object(&mut self.object, object);
         self.object.push(b'\n');
+        self.octets += self.object.len() as u64;
         self.out.write_all(&self.object)
+    }
+
+    /// Octets so far.
+    pub fn octets(&self) -> u64 {
+        self.octets
     }
 
     /// Ends the document.

@@ -1,8 +1,8 @@
 """A mail relay for tests: takes what comes and writes each mail into a directory.
 
-usage: relay.py DIRECTORY (none|starttls|tls) (take|refuse|break|greet) [CERTIFICATE KEY]
+usage: relay.py DIRECTORY (none|starttls|tls) (take|refuse|break|greet|busy) [CERTIFICATE KEY]
 Prints its port. "refuse" says 554 to the message, "break" closes the connection once the message is in,
-"greet" says 554 instead of a greeting.
+"greet" says 554 instead of a greeting, "busy" says 451 to the first message and keeps nothing of it.
 """
 import asyncio
 import pathlib
@@ -49,6 +49,9 @@ async def serve(reader, writer):
             while (line := await reader.readline()) not in (b".\r\n", b""):
                 lines.append(line[1:] if line.startswith(b".") else line)
             count += 1
+            if habit == "busy" and count == 1:
+                await say("451 later")
+                continue
             part = folder / f"{count}.part"
             part.write_bytes(b"".join(lines))
             part.rename(folder / f"{count}.eml")

@@ -16,12 +16,13 @@ use crate::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 5] = [
+    let own: [(&'static str, OnStore); 6] = [
         ("r_32_26_what_was_ordered_encrypted_goes_out_in_no_other_way", sealed),
         ("a_relay_that_does_not_talk_is_tried_until_the_last_attempt", last),
         ("a_mail_whose_job_has_ended_is_settled", stranded),
         ("r_32_41_a_receipt_before_the_answer_loses_no_event", early),
         ("a_mail_that_waits_is_taken_back", withdrawn),
+        ("a_relay_that_takes_a_mail_later_gets_it_later", later),
     ];
     own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
 }
@@ -45,6 +46,24 @@ fn told(server: &TestServer) -> Vec<String> {
     let all = trail::events(server, &[]);
     let of_mail = all.iter().filter(|event| trail::kind(event).0 == "110106" && event.to_string().contains("110031"));
     of_mail.map(|event| trail::kind(event).3.to_owned()).collect()
+}
+
+/// The pause before the second attempt is a minute, less a fifth at most.
+fn later(store: Store) {
+    let Some(post) = Post::new("none", "busy") else { return };
+    let server = post.settings(TestServer::prepare(store).expect("a store")).setting("email.allow_unsigned", "true");
+    let server = server.start().expect("a server");
+    send(&server, &package(), &[]);
+    until(|| state(&server)["problem"].as_str().is_some_and(|problem| problem.contains("451")));
+    assert_eq!(state(&server)["state"], "waiting");
+    assert!(told(&server).is_empty() && scratch::files_below(&post.folder.join("out")).is_empty());
+    let due = "UPDATE job SET run_at_ms = 0 WHERE kind = 'send-mail' AND state = 1 AND run_at_ms - created_ms >= 48000";
+    until(|| {
+        trail::tamper(&server.prepared, false, due);
+        state(&server)["state"] == "sent"
+    });
+    assert_eq!(told(&server), ["Success"]);
+    assert_eq!(scratch::files_below(&post.folder.join("out")).len(), 1, "sent once");
 }
 
 fn sealed(store: Store) {

@@ -1,6 +1,6 @@
 //! Packages that are ordered and fetched. Source: R-32-60.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -40,6 +40,12 @@ pub fn trials() -> Vec<Trial> {
         what_a_killed_process_left_is_removed_at_start
     ]);
     all
+}
+
+/// The files that are packages, or parts of one.
+fn packages_in(server: &TestServer) -> Vec<PathBuf> {
+    let xdm = server.prepared.data.join("xdm");
+    ["incoming", "outgoing"].iter().flat_map(|way| scratch::files_below(&xdm.join(way))).collect()
 }
 
 /// The octets of a package, opened.
@@ -202,7 +208,7 @@ fn r_32_60_packages_are_removed_after_the_retention() {
     let location = ordered(&server, &json!({ "patient": patient }));
     settled(&server, &location);
     let server = server.restart().expect("it starts again");
-    assert!(scratch::files_below(&server.prepared.data.join("xdm")).is_empty());
+    assert!(packages_in(&server).is_empty());
     let response = get(&server, &format!("{location}/package"));
     assert!([404, 410].contains(&response.status), "{}", response.text());
 }
@@ -218,7 +224,7 @@ fn what_a_killed_process_left_is_removed_at_start() {
     }
     server.kill();
     let server = server.prepared.clone().start().expect("it starts again");
-    assert_eq!(scratch::files_below(&xdm).len(), 1);
+    assert_eq!(packages_in(&server).len(), 1);
     let response = get(&server, &format!("{location}/package"));
     let set = opened(&response.body).set("SUBSET01").submission_set();
     assert_eq!(set.identifier(names::SS_PATIENT_ID), Some(patient));

@@ -211,7 +211,8 @@ fn opens(server: &TestServer, package: &Value) {
 
 /// Only packages with a name of their own, and no document on its way.
 fn nothing_is_left_over(prepared: &Prepared) {
-    for file in scratch::files_below(&prepared.data.join("xdm")) {
+    let ways = ["incoming", "outgoing"].map(|way| prepared.data.join("xdm").join(way));
+    for file in ways.iter().flat_map(|way| scratch::files_below(way)) {
         let name = file.file_name().expect("a name").to_string_lossy().into_owned();
         assert!(name.len() == 36 && name.ends_with(".zip"), "{name} is left over");
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::kit::{call_over, is_open, told};
 use crate::{
-    harness::{http::Response, plain, sample, scratch, servers::until, tls::Client},
+    harness::{http::Response, plain, sample, scratch, servers::until, tls::Client, trail},
     iti41::provided,
     nodes_tls::Region,
     xdm_import::{document, entries, set_of, tree, zipped},
@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         s_xua_03_who_must_bring_an_assertion_uses_soap,
         s_tls_17_who_takes_a_package_over_is_who_said_so,
         s_tls_17_a_job_asks_again_whether_its_node_may,
+        s_tls_17_a_job_asks_again_how_its_node_stands,
         r_32_36_a_node_without_the_role_admin_overrides_nothing
     ]
     .into()
@@ -129,4 +130,43 @@ fn s_tls_17_a_job_asks_again_whether_its_node_may() {
     let failed: Value = serde_json::from_slice(&fs::read(&report).expect("a report")).expect("JSON");
     assert_eq!(failed["problem"]["code"], "XdmRole", "{failed}");
     assert!(entries(&region.server, &patient).is_empty());
+}
+
+/// An order that waits when its node is suspended, must bring a user assertion from now on, or has another role.
+fn s_tls_17_a_job_asks_again_how_its_node_stands() {
+    let region = Region::new(&[]);
+    let consumer = region.node("consumer", &["--role", "consumer"]);
+    let colleague = region.node("colleague", &["--role", "consumer", "--rate", "10000"]);
+    let accepted =
+        told(202, &call(&region, &consumer, "POST", "/xdm/export", &json!({ "patient": sample::patient() })));
+    let at = format!("/xdm/export/{}", accepted["id"].as_str().expect("an id"));
+    assert_eq!(settled(&region, &colleague, &at)["problem"]["code"], "XdmNothing", "it may order");
+    let set = |arguments: &[&str]| region.knoop(&[&["node"], arguments].concat());
+    for (changed, code, back) in [
+        (&["suspend", "consumer"][..], "XdmNode", &["resume", "consumer"][..]),
+        (&["change", "consumer", "--xua", "ITI-43=required"], "XdmAssertion", &["change", "consumer", "--xua", "none"]),
+        (&["change", "consumer", "--role", "source"], "XdmRole", &["change", "consumer", "--role", "consumer"]),
+    ] {
+        set(changed);
+        waits_again(&region, &accepted["id"]);
+        let failed = settled(&region, &colleague, &at);
+        assert_eq!((&failed["state"], &failed["problem"]["code"]), (&"failed".into(), &code.into()), "{failed}");
+        set(back);
+    }
+    waits_again(&region, &accepted["id"]);
+    assert_eq!(settled(&region, &colleague, &at)["problem"]["code"], "XdmNothing", "and may again");
+}
+
+/// Lets the job of a package wait as if nobody had taken it yet.
+fn waits_again(region: &Region, id: &Value) {
+    let id = id.as_str().expect("an id");
+    for statement in [
+        format!("UPDATE xdm_package SET state = 1, problem = NULL WHERE package_id = '{id}'"),
+        format!(
+            "UPDATE job SET state = 1, attempts = 0, problem = NULL, ended_ms = NULL WHERE job_id = \
+             (SELECT job_id FROM xdm_package WHERE package_id = '{id}')"
+        ),
+    ] {
+        trail::tamper(&region.server.prepared, false, &statement);
+    }
 }

@@ -14,7 +14,7 @@ use crate::{
     harness::{
         TestServer, sample, scratch,
         servers::{Prepared, Store, until},
-        trials,
+        trail, trials,
     },
     iti41::provided,
     xdm_import::{document, entries, set_of, tree, zipped},
@@ -23,13 +23,14 @@ use crate::{
 type OnStore = fn(Store);
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 6] = [
+    let own: [(&'static str, OnStore); 7] = [
         ("r_32_34_what_is_green_is_taken_over_and_all_else_is_put_aside", sorted),
         ("a_writer_that_is_still_writing_is_waited_for", waited_for),
         ("a_file_of_the_same_name_replaces_none_that_is_worked_on", overwritten),
         ("r_32_61_what_is_too_large_is_put_aside", too_large),
         ("r_32_61_what_finds_no_room_waits", waits_for_room),
         ("packages_are_listed_shown_and_withdrawn", listed),
+        ("r_32_34_the_operator_decides_about_a_package_that_was_held", decided),
     ];
     own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
 }
@@ -182,4 +183,33 @@ fn listed(store: Store) {
     assert_eq!(knoop(&server, &["withdraw", id]).0, 1);
     assert_eq!(knoop(&server, &["show", &"0".repeat(32)]).0, 2);
     assert!(scratch::files_below(&server.prepared.data.join("xdm/outgoing")).is_empty());
+}
+
+/// An empty document is held; who looked at it takes it over at the command line, and the trail says who.
+fn decided(store: Store) {
+    let (folder, patient) = (folder(), sample::patient());
+    let server = watching(store, &folder, true).start().expect("it starts");
+    drop_into(&folder, &package(&patient, b"", b""), "empty.zip");
+    let held = report(&folder.join("held/empty.json"));
+    assert_eq!(held["state"], "held", "{held}");
+    let id = held["id"].as_str().expect("an id");
+    let data = server.prepared.data.display().to_string();
+    let knoop = |arguments: &[&str]| {
+        let arguments = [&["xdm", "jobs"], arguments, &["--data", &data]].concat();
+        server.prepared.command(&arguments).output().expect("it runs")
+    };
+    assert_eq!(knoop(&["commit", id, "--set", "2"]).status.code(), Some(2), "there is no such set");
+    let committed = knoop(&["commit", id, "--looked-at", "--json"]);
+    assert!(committed.status.success(), "{}", String::from_utf8_lossy(&committed.stderr));
+    let done = settled(&server, &format!("/xdm/import/{id}"));
+    assert_eq!((&done["state"], &done["delivery"]), (&"done".into(), &"folder".into()), "{done}");
+    assert_eq!(entries(&server, &patient).len(), 1);
+    assert_eq!(knoop(&["withdraw", id]).status.code(), Some(0));
+    assert_eq!(knoop(&["commit", id, "--looked-at"]).status.code(), Some(1), "it was taken back");
+    let events = trail::events(&server, &[]);
+    let import = events.iter().find(|event| trail::kind(event).0 == "110107").expect("the import is in the trail");
+    let participants = import["participants"].as_array().expect("participants");
+    assert!(participants.iter().any(|it| it["media"]["code"] == "110037"), "a file at a place: {import}");
+    let persons = |it: &&Value| it["requestor"] == true && it.get("media").is_none();
+    assert!(participants.iter().any(|it| persons(&it)), "the operator: {import}");
 }

@@ -1,16 +1,18 @@
 //! Documents of a peer, and of a folder.
 
-use std::fs;
+use std::{fs, path::Path, process::Output};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::{
-    KINDS, list,
-    package::{Opened, audited, here},
+    KINDS,
+    between::between,
+    list,
+    package::{Opened, audited, here, pack_in},
     provide,
 };
-use crate::harness::{TestServer, on_every_store, plain, sample};
+use crate::harness::{TestServer, http, on_every_store, plain, sample};
 
 /// Passes the eleven-test.
 const BSN: &str = "999900006^^^&2.16.840.1.113883.2.4.6.3&ISO";
@@ -18,8 +20,72 @@ const BSN: &str = "999900006^^^&2.16.840.1.113883.2.4.6.3&ISO";
 pub fn trials() -> Vec<Trial> {
     let mut all: Vec<Trial> =
         on_every_store![documents_of_a_peer, r_32_41_documents_of_others_are_in_the_audit_trail].collect();
-    all.extend(plain![documents_of_a_folder, a_folder_that_is_wrong_is_told]);
+    all.extend(plain![
+        r_32_62_what_a_peer_answers_in_part_is_no_package,
+        r_32_41_a_package_that_gets_no_name_is_told_as_failed,
+        documents_of_a_folder,
+        a_folder_that_is_wrong_is_told,
+    ]);
     all
+}
+
+/// Packs documents of a peer, at this address, into `P.ZIP` of a folder.
+fn pack_from(server: &TestServer, address: &str, folder: &Path, patient: &str) -> Output {
+    pack_in(server, folder, &["--from", &format!("http://{address}/xds"), "--patient", patient])
+}
+
+/// Reasons of what the trail has of packages of a patient, the newest first; an empty one where all went well.
+fn reasons(server: &TestServer, patient: &str) -> Vec<String> {
+    let events = audited(server, patient).into_iter().filter(|event| event["event_types"][0]["code"] == "ITI-32");
+    events.map(|event| event["reason"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+fn r_32_62_what_a_peer_answers_in_part_is_no_package() {
+    let server = super::fresh_server();
+    for (number, request) in ["AdhocQueryRequest", "LeafClass", "RetrieveDocumentSetRequest"].into_iter().enumerate() {
+        let patient = sample::patient();
+        provide(&server, &patient, &KINDS[..2]);
+        let address = between(&server, move |asked, answer| {
+            if asked.contains(request) {
+                let text = b"urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success";
+                let at = http::find(answer, text).expect("a status");
+                let partial = *b"urn:ihe:iti:2007:ResponseStatusType:PartialSuccess";
+                answer.splice(at..at + text.len(), partial);
+                // The documents of a partial answer are not all that were asked for.
+                if let Some(at) = http::find(answer, b"DocumentUniqueId>") {
+                    let id = at + b"DocumentUniqueId>".len();
+                    answer.splice(id..id, *b"9");
+                }
+            }
+        });
+        let folder = here();
+        let made = pack_from(&server, &address, &folder, &patient);
+        let told = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert!(!made.status.success(), "{request}: {told}");
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "{request}: nothing is left");
+        let reasons = reasons(&server, &patient);
+        assert!(reasons.len() == 1 && reasons[0].starts_with("knoop:"), "{number} {request}: {reasons:?}");
+    }
+}
+
+/// The name of the package is taken while it is made: what the trail has as done is told as failed after that.
+fn r_32_41_a_package_that_gets_no_name_is_told_as_failed() {
+    let server = super::fresh_server();
+    let (patient, folder) = (sample::patient(), here());
+    provide(&server, &patient, &KINDS[..1]);
+    let taken = folder.join("P.ZIP");
+    let address = between(&server, move |asked, _| {
+        if asked.contains("RetrieveDocumentSetRequest") {
+            fs::write(&taken, "somebody else's").expect("room");
+        }
+    });
+    let made = pack_from(&server, &address, &folder, &patient);
+    let told = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(!made.status.success() && told.contains("is there already"), "{told}");
+    assert_eq!(fs::read(folder.join("P.ZIP")).expect("it is kept"), b"somebody else's");
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1, "nothing else is left");
+    let reasons = reasons(&server, &patient);
+    assert_eq!(reasons, ["knoop:XdmOccupied", ""]);
 }
 
 fn documents_of_a_peer(server: &TestServer) {

@@ -15,7 +15,7 @@ use openssl::sha::Sha1;
 use tokio::task::spawn_blocking;
 
 use super::{
-    ExportError,
+    ExportError, Room,
     draft::Wanted,
     metadata::slot,
     origin::{Origin, Source},
@@ -80,14 +80,14 @@ impl Read for StretchReader<'_> {
 pub(super) struct PartsFile {
     /// With the octets that are in it.
     begun: Option<(Arc<File>, u64)>,
-    /// Octets that may be in it; none where the disk is the limit.
-    most_bytes: Option<u64>,
+    /// Keeps room for it; none where the disk is the limit.
+    room: Option<Room>,
 }
 
 impl PartsFile {
     /// None yet.
-    pub(super) fn new(most_bytes: Option<u64>) -> Self {
-        Self { begun: None, most_bytes }
+    pub(super) fn new(room: Option<Room>) -> Self {
+        Self { begun: None, room }
     }
 
     /// Reads a document and takes it apart.
@@ -102,7 +102,9 @@ impl PartsFile {
         let said_bytes: Option<u64> = slot(entry, v::SLOT_SIZE).parse().ok();
         let begun_bytes = self.begun.as_ref().map_or(0, |(_, end)| *end);
         let whole = begun_bytes.saturating_add(said_bytes.unwrap_or_default());
-        if self.most_bytes.is_some_and(|most| whole > most) {
+        if let Some(room) = &self.room
+            && !room.keep(whole).await?
+        {
             return Err(ExportError::Full);
         }
         let source = origin.retrieve(ctx, &[wanted]).await?.pop();
@@ -140,7 +142,7 @@ struct Dividing {
     parts: Vec<(DividedPart, RootPart)>,
     current: Option<(PartHead, Sha1, u64)>,
     whole: (Sha1, u64),
-    unique_id: Box<str>,
+    unique_id: Arc<str>,
 }
 
 impl Dividing {

@@ -11,7 +11,7 @@ use std::{
 use tempfile::SpooledTempFile;
 
 use super::{
-    ExportError, ExportRequest, ExportedSet, Place,
+    ExportError, ExportRequest, ExportedSet, Place, Sets,
     metadata::{entry_on_medium, member, of_scheme, slot},
     record::Identity,
     without_bsn::{Rewritten, Scanner},
@@ -21,6 +21,7 @@ use crate::{
         EntryUuid, RequestContext, Sha1Hash, SourcePatientInfo,
         rim::{RegistryObject, RimKind},
         vocabulary as v,
+        xdm::SetLimits,
     },
     wire::xdm::{
         index_page::{self, IndexPage, Row, SetHead},
@@ -62,14 +63,30 @@ pub(super) struct Draft {
     rows: SpooledTempFile,
     demographics: SetHead,
     members: Vec<String>,
+    pub(super) part: Part,
 }
+
+/// Which part of a submission set a draft is; the only one, where the set was not divided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// Place of the draft with the first part.
+    pub(super) first: usize,
+    /// Counted from 1.
+    pub(super) number: usize,
+    /// How many there are, as far as is known.
+    pub(super) of: usize,
+}
+
+/// At most so much is written for the membership of one object in the set.
+const MEMBER_BYTES: u64 = 512;
 
 /// A document of a set.
 #[derive(Debug)]
 pub(super) struct PlannedDocument {
+    /// Until the set is closed.
     pub(super) entry_uuid: Box<str>,
     /// In the package.
-    pub(super) unique_id: Box<str>,
+    pub(super) unique_id: Arc<str>,
     /// At the origin.
     pub(super) wanted: Wanted,
     pub(super) size_bytes: u64,
@@ -81,7 +98,7 @@ pub(super) struct PlannedDocument {
     /// Named by the DICOMDIR.
     pub(super) is_dicom: bool,
     /// It gets another patient number on its way.
-    pub(super) rewritten: Option<Rewritten>,
+    pub(super) rewritten: Option<Box<Rewritten>>,
     /// Its parts, where it has several.
     pub(super) parts: Vec<PlannedPart>,
     /// The directories of these, each after the one above it.
@@ -110,7 +127,7 @@ impl PlannedDocument {
 /// A document as the origin knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    pub(super) unique_id: Box<str>,
+    pub(super) unique_id: Arc<str>,
     pub(super) repository_unique_id: Arc<str>,
     pub(super) home: Option<Arc<str>>,
     /// Its number among the files of the origin.
@@ -165,14 +182,15 @@ impl Plan {
 }
 
 impl Draft {
-    /// The set with this number, counted from 1.
+    /// The set at this place, counted from 0.
     pub(super) fn new(
-        number: usize,
+        place: usize,
         set: RegistryObject,
         patient: Option<String>,
         known_as: Option<String>,
+        part: Part,
     ) -> Result<Self, ExportError> {
-        let number = u32::try_from(number).map_err(|_| ExportError::TooMany)?;
+        let number = u32::try_from(place + 1).map_err(|_| ExportError::TooMany)?;
         let spooled = || SpooledTempFile::new(IN_MEMORY);
         Ok(Self {
             number,
@@ -185,7 +203,35 @@ impl Draft {
             rows: spooled(),
             demographics: SetHead::default(),
             members: Vec::new(),
+            part,
         })
+    }
+
+    /// Octets of METADATA.XML with the memberships of what is in it so far.
+    fn octets(&self) -> u64 {
+        let written = self.metadata.as_ref().map_or(0, MetadataWriter::octets);
+        written.saturating_add(MEMBER_BYTES.saturating_mul((self.documents.len() + self.members.len()) as u64))
+    }
+
+    /// No document comes after those that it has: what is known of them takes up no more room than it must.
+    pub(super) fn shrink(&mut self) -> io::Result<()> {
+        self.documents.shrink_to_fit();
+        self.rows.roll()
+    }
+
+    /// Whether the next document goes into another part: the rest of the room is for folders and
+    /// relations. A set that was submitted is whole as long as it can be; a new one is what a receiver takes with little memory.
+    pub(super) fn is_full(&self, limits: &SetLimits, sets: Sets) -> bool {
+        let share = match sets {
+            Sets::New => 8,
+            Sets::AsSubmitted => 2,
+        };
+        self.documents.len() >= limits.documents || self.octets() >= limits.metadata_bytes / share
+    }
+
+    /// Whether there is room for one more relation; the last eighth is for the set itself.
+    pub(super) fn has_room(&self, limits: &SetLimits) -> bool {
+        self.octets() < limits.metadata_bytes / 8 * 7
     }
 
     pub(super) fn unique_id(&self) -> &str {
@@ -212,13 +258,20 @@ impl Draft {
         page: &IndexPage,
     ) -> Result<usize, ExportError> {
         let number = u32::try_from(self.documents.len() + 1).map_err(|_| ExportError::TooMany)?;
-        let unique_id: Box<str> = entry.external_identifier(v::DE_UNIQUE_ID).unwrap_or_default().into();
-        let NewDocument { wanted, rewritten, divided } = content;
+        let NewDocument { mut wanted, rewritten, divided } = content;
+        let unique_id = entry.external_identifier(v::DE_UNIQUE_ID).unwrap_or_default();
+        // Most keep theirs: one text serves for both.
+        let unique_id = if *unique_id == *wanted.unique_id { wanted.unique_id.clone() } else { unique_id.into() };
         let placed = match divided {
             Some(divided) => self.place_parts(number, divided)?,
             None => self.place_file(number, &entry, &unique_id, rewritten.as_ref())?,
         };
         let is_dicom = placed.parts.is_empty() && bare_media_type(&placed.media_type) == names::DICOM_MEDIA_TYPE;
+        if let Some(last) = self.documents.last()
+            && last.wanted.repository_unique_id == wanted.repository_unique_id
+        {
+            wanted.repository_unique_id = Arc::clone(&last.wanted.repository_unique_id);
+        }
         let document = PlannedDocument {
             entry_uuid: entry.id.clone().unwrap_or_default(),
             wanted,
@@ -228,7 +281,7 @@ impl Draft {
             packing: Packing::of(&placed.media_type),
             created: slot(&entry, v::SLOT_CREATION_TIME).into(),
             is_dicom,
-            rewritten,
+            rewritten: rewritten.map(Box::new),
             parts: placed.parts,
             directories: placed.directories,
             unique_id,
@@ -266,8 +319,10 @@ impl Draft {
         let Some(metadata) = &mut self.metadata else { return Ok(()) };
         metadata.object(&self.set)?;
         let set = self.set.id.as_deref().unwrap_or_default();
-        for document in &self.documents {
-            metadata.object(&member(ctx, set, &document.entry_uuid, true))?;
+        for document in &mut self.documents {
+            // Nobody asks for it afterwards.
+            let entry_uuid = std::mem::take(&mut document.entry_uuid);
+            metadata.object(&member(ctx, set, &entry_uuid, true))?;
         }
         for object in &self.members {
             metadata.object(&member(ctx, set, object, false))?;
@@ -297,6 +352,10 @@ impl Draft {
             institution: index_page::readable_xon(of_author(v::SLOT_AUTHOR_INSTITUTION)),
             submitted: index_page::days_and_times(slot(&self.set, v::SLOT_SUBMISSION_TIME)),
             title: self.set.name.first().map(|name| name.value.to_string()).unwrap_or_default(),
+            part: match self.part {
+                Part { of: 1, .. } => String::new(),
+                Part { number, of, .. } => format!("{number} / {of}"),
+            },
             documents: self.documents.len(),
             ..self.demographics.clone()
         };
@@ -312,7 +371,8 @@ impl Draft {
             unique_id: self.unique_id().to_owned(),
             patient_id: self.known_as,
             directory: self.directory,
-            documents: self.documents.into_iter().map(|it| (it.unique_id.into(), it.path.into())).collect(),
+            part: (self.part.of > 1).then_some((self.part.number, self.part.of)),
+            documents: self.documents.into_iter().map(|it| (it.unique_id, it.path.into())).collect(),
         }
     }
 

@@ -29,6 +29,9 @@ pub enum ExportError {
         "XdmFull: the documents have more octets than the packages of this node may take up beside those that are there"
     )]
     Full,
+    /// What was said of a file is wrong, or it cannot be read.
+    #[error("{0}")]
+    File(String),
     /// An object that cannot be understood.
     #[error("an object of the registry cannot be read: {0}")]
     Object(String),
@@ -128,6 +131,7 @@ impl ExportError {
                 | Self::Tree(TreeError::Occupied(_))
                 | Self::TooLarge(_)
                 | Self::Multipart(..)
+                | Self::File(_)
         )
     }
 
@@ -140,6 +144,7 @@ impl ExportError {
             | Self::Nothing
             | Self::TooMany
             | Self::Full
+            | Self::File(_)
             | Self::Object(_)
             | Self::Missing(_)
             | Self::SourceCorrupt(_)
@@ -163,6 +168,7 @@ impl ExportError {
             Self::Nothing => "XdmNothing",
             Self::TooMany => "XdmTooMany",
             Self::Full => "XdmFull",
+            Self::File(_) => "XdmFile",
             Self::Object(_) => "XdmObject",
             Self::Missing(_) | Self::NotFound(_) => "XDSDocumentUniqueIdError",
             Self::SourceCorrupt(_) => "XdmSourceCorrupt",

@@ -3,6 +3,7 @@
 //! Source: ITI TF-2 §3.18.4.1.2.3.7 (the queries), R-32-17, R-32-48 to R-32-50.
 
 pub(super) mod objects;
+mod parts;
 mod relations;
 
 use std::collections::{HashMap, HashSet};
@@ -10,13 +11,14 @@ use std::collections::{HashMap, HashSet};
 use unicode_normalization::UnicodeNormalization;
 
 use objects::{What, is_text, original_sets, patient_of, uuid_of, what_is};
+use parts::Patient;
 
 use super::{
     ExportError, ExportRequest, Origin, Selection, Sets,
     divided::PartsFile,
     draft::{Draft, NewDocument, Plan, Wanted, media_type},
     generations::Generations,
-    submission_set::{distinct_times, new_set},
+    submission_set::distinct_times,
     without_bsn::Pseudonyms,
 };
 use crate::{
@@ -49,11 +51,12 @@ pub(super) async fn plan(
         generations: Generations::default(),
         given: HashSet::new(),
         pseudonyms: request.without_bsn.as_ref().map(Pseudonyms::new),
-        parts: PartsFile::new(request.most_bytes),
+        parts: PartsFile::new(request.room.clone()),
     };
     if let Origin::Files(files) = origin {
-        for (number, document) in files.documents.iter().enumerate() {
-            planner.add(ctx, origin, document.entry.clone(), Some(number), None).await?;
+        for number in 0..files.paths.len() {
+            let entry = (files.describe)(ctx, number).await?;
+            planner.add(ctx, origin, entry, Some(number), None).await?;
         }
     } else {
         planner.registered(ctx, origin).await?;
@@ -66,7 +69,7 @@ struct Planner<'a> {
     request: &'a ExportRequest,
     page: IndexPage,
     plan: Plan,
-    /// Number of a draft by its patient, or by the entryUUID of the set that it rebuilds.
+    /// The last draft by its patient, or by the entryUUID of the set that it rebuilds.
     by_key: HashMap<String, usize>,
     /// Where each entry and folder is: the number of its draft.
     places: HashMap<EntryUuid, usize>,
@@ -99,6 +102,13 @@ fn get_documents(uuids: &[String]) -> Query {
     Query::new(v::QUERY_GET_DOCUMENTS).list("$XDSDocumentEntryEntryUUID", uuids.iter().cloned())
 }
 
+/// A registry answers in an order of its own: this is the one in which entryUUIDs were asked for.
+fn in_order_of(asked: &[String], objects: &mut [RegistryObject]) {
+    let places: HashMap<EntryUuid, usize> =
+        (0..).zip(asked).filter_map(|(n, id)| Some((id.parse().ok()?, n))).collect();
+    objects.sort_by_key(|object| uuid_of(object).and_then(|uuid| places.get(&uuid).copied()));
+}
+
 impl Planner<'_> {
     async fn registered(&mut self, ctx: &mut RequestContext, origin: &Origin) -> Result<(), ExportError> {
         let mut ids = match &self.request.selection {
@@ -114,7 +124,7 @@ impl Planner<'_> {
             Selection::Documents(ids) => {
                 let (uuids, unique): (Vec<String>, Vec<String>) =
                     ids.iter().cloned().partition(|id| id.parse::<EntryUuid>().is_ok());
-                if self.request.with_deprecated {
+                if self.request.with_deprecated || self.may_be_divided(ids.len()) {
                     [uuids, self.uuids(ctx, origin, &unique).await?].concat()
                 } else {
                     self.fetch(ctx, origin, &unique, Query::get_documents).await?;
@@ -132,7 +142,7 @@ impl Planner<'_> {
             }
             Selection::Everything => Vec::new(),
         };
-        if self.request.with_deprecated {
+        if self.request.with_deprecated || self.may_be_divided(ids.len()) {
             self.generations = Generations::among(ctx, origin, &ids).await?;
             self.generations.former_first(&mut ids);
         }
@@ -187,7 +197,10 @@ impl Planner<'_> {
     ) -> Result<(), ExportError> {
         for batch in ids.chunks(BATCH) {
             match origin.objects(ctx, &query(batch).build()).await {
-                Ok(objects) => self.add_all(ctx, origin, objects).await?,
+                Ok(mut objects) => {
+                    in_order_of(batch, &mut objects);
+                    self.add_all(ctx, origin, objects).await?;
+                }
                 Err(error) if batch.len() > 1 && error.is_about_several_patients() => {
                     for id in batch.chunks(1) {
                         let objects = origin.objects(ctx, &query(id).build()).await?;
@@ -215,8 +228,10 @@ impl Planner<'_> {
         }
         let entries: Vec<RegistryObject> = objects.into_iter().filter(|object| self.is_wanted(object)).collect();
         let sets = match self.request.sets {
-            Sets::New => HashMap::new(),
-            Sets::AsSubmitted => original_sets(ctx, origin, &entries, &self.request.homes).await?,
+            Sets::AsSubmitted if !entries.is_empty() => {
+                original_sets(ctx, origin, &entries, &self.request.homes).await?
+            }
+            Sets::New | Sets::AsSubmitted => HashMap::new(),
         };
         for entry in entries {
             let set = entry.id.as_deref().and_then(|id| sets.get(id)).cloned();
@@ -268,19 +283,7 @@ impl Planner<'_> {
             (None, Some(patient)) => format!("{patient} {}", self.generations.of(uuid_of(&entry))),
             (None, None) => String::new(),
         };
-        let place = match self.by_key.get(&key) {
-            Some(place) => *place,
-            None => {
-                let set = match set {
-                    Some(set) => set,
-                    None => new_set(ctx, self.request, patient.as_deref()),
-                };
-                let place = self.plan.drafts.len();
-                self.plan.drafts.push(Draft::new(place + 1, set, patient, known_as)?);
-                self.by_key.insert(key, place);
-                place
-            }
-        };
+        let place = self.place_of(ctx, key, set, Patient { in_package: patient, known_as }, &wanted.unique_id)?;
         if let Some(uuid) = uuid_of(&entry) {
             self.places.insert(uuid, place);
         }
@@ -301,7 +304,11 @@ impl Planner<'_> {
         if self.plan.drafts.is_empty() {
             return Err(ExportError::Nothing);
         }
-        distinct_times(self.plan.drafts.iter_mut().map(|draft| &mut draft.set), ctx.now);
+        self.tell_of_parts();
+        // Sets that were submitted give way to no part of another.
+        let (firsts, others): (Vec<&mut Draft>, _) =
+            self.plan.drafts.iter_mut().partition(|draft| draft.part.number == 1);
+        distinct_times(firsts.into_iter().chain(others).map(|draft| &mut draft.set), ctx.now);
         for draft in &mut self.plan.drafts {
             draft.close(ctx)?;
         }

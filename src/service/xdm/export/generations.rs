@@ -1,5 +1,6 @@
 //! Which documents came before which: a submission cannot replace what it brings along, so what was replaced stands in a
-//! submission set before that of its replacement.
+//! submission set before that of its replacement. What another document relates to comes before that document: the two may
+//! come into different parts of a set that is divided.
 //!
 //! Source: ITI TF-3 §4.2.2.2.3 (the replaced document is in the registry), R-32-49.
 
@@ -14,17 +15,25 @@ use super::{
 };
 use crate::{
     client::Query,
-    model::{EntryUuid, RequestContext, vocabulary as v},
+    model::{AssociationType, EntryUuid, RequestContext, vocabulary as v},
 };
 
-/// How many replacements later than each document there are, at most; none where it was not replaced.
+/// How far each document is from the end of its chains, at most; not there where it is the end.
+type Heights = HashMap<EntryUuid, usize>;
+
+/// What came after each document.
 #[derive(Debug, Default)]
-pub(super) struct Generations(HashMap<EntryUuid, usize>);
+pub(super) struct Generations {
+    /// By replacements alone.
+    replaced: Heights,
+    /// By relations of any kind.
+    related: Heights,
+}
 
 impl Generations {
     /// Those of these documents.
     pub(super) async fn among(ctx: &mut RequestContext, origin: &Origin, ids: &[String]) -> Result<Self, ExportError> {
-        let mut replacements = Vec::new();
+        let (mut replacements, mut relations) = (Vec::new(), Vec::new());
         for batch in ids.chunks(BATCH) {
             let query =
                 |ids: &[String]| Query::new(v::QUERY_GET_ASSOCIATIONS).list("$uuid", ids.iter().cloned()).build();
@@ -38,42 +47,52 @@ impl Generations {
                 }
                 associations => associations?,
             };
-            let ends = associations.iter().filter_map(ends_of).filter(|ends| ends.kind.replaces());
-            replacements.extend(ends.map(|Ends { source, target, .. }| (source, target)));
-        }
-        Ok(Self::of_replacements(&replacements))
-    }
-
-    /// From pairs of the replacing and the replaced.
-    fn of_replacements(replacements: &[(EntryUuid, EntryUuid)]) -> Self {
-        let mut generations: HashMap<EntryUuid, usize> = HashMap::new();
-        // No chain is longer than there are replacements; a circle, which no registry has, ends here too.
-        for _ in 0..replacements.len() {
-            let mut changed = false;
-            for (source, target) in replacements {
-                let after = generations.get(source).copied().unwrap_or_default() + 1;
-                let known = generations.entry(*target).or_default();
-                if *known < after && after <= replacements.len() {
-                    *known = after;
-                    changed = true;
+            for Ends { kind, source, target } in associations.iter().filter_map(ends_of) {
+                if kind != AssociationType::HasMember {
+                    relations.push((source, target));
+                }
+                if kind.replaces() {
+                    replacements.push((source, target));
                 }
             }
-            if !changed {
-                break;
+        }
+        Ok(Self { replaced: heights(&replacements), related: heights(&relations) })
+    }
+
+    /// How many replacements later than a document there are.
+    pub(super) fn of(&self, uuid: Option<EntryUuid>) -> usize {
+        uuid.and_then(|uuid| self.replaced.get(&uuid).copied()).unwrap_or_default()
+    }
+
+    /// Puts what was replaced before what replaced it, then what something relates to before that; else the order stays.
+    pub(super) fn former_first(&self, ids: &mut [String]) {
+        ids.sort_by_cached_key(|id| {
+            let uuid: Option<EntryUuid> = id.parse().ok();
+            let related = uuid.and_then(|uuid| self.related.get(&uuid).copied()).unwrap_or_default();
+            std::cmp::Reverse((self.of(uuid), related))
+        });
+    }
+}
+
+/// From pairs of the latter and the former.
+fn heights(pairs: &[(EntryUuid, EntryUuid)]) -> Heights {
+    let mut heights = Heights::new();
+    // No chain is longer than there are pairs; a circle, which no registry has, ends here too.
+    for _ in 0..pairs.len() {
+        let mut changed = false;
+        for (source, target) in pairs {
+            let after = heights.get(source).copied().unwrap_or_default() + 1;
+            let known = heights.entry(*target).or_default();
+            if *known < after && after <= pairs.len() {
+                *known = after;
+                changed = true;
             }
         }
-        Self(generations)
+        if !changed {
+            break;
+        }
     }
-
-    /// That of one document.
-    pub(super) fn of(&self, uuid: Option<EntryUuid>) -> usize {
-        uuid.and_then(|uuid| self.0.get(&uuid).copied()).unwrap_or_default()
-    }
-
-    /// Puts what was replaced before what replaced it; else the order stays.
-    pub(super) fn former_first(&self, ids: &mut [String]) {
-        ids.sort_by_cached_key(|id| std::cmp::Reverse(self.of(id.parse().ok())));
-    }
+    heights
 }
 
 #[cfg(test)]
@@ -83,12 +102,22 @@ mod tests {
     #[test]
     fn r_32_49_what_was_replaced_comes_first() {
         let [a, b, c, d] = [1, 2, 3, 4].map(|n: u128| EntryUuid::from_bytes(n.to_be_bytes()));
-        let generations = Generations::of_replacements(&[(b, a), (c, b)]);
+        let replaced = [(b, a), (c, b)];
+        let generations = Generations { replaced: heights(&replaced), related: heights(&replaced) };
         assert_eq!([a, b, c, d].map(|it| generations.of(Some(it))), [2, 1, 0, 0]);
         let mut ids = [c, d, a, b].map(|it| it.to_string());
         generations.former_first(&mut ids);
         assert_eq!(ids, [a, b, c, d].map(|it| it.to_string()));
         // What cannot be ends all the same.
-        Generations::of_replacements(&[(a, b), (b, a)]);
+        heights(&[(a, b), (b, a)]);
+    }
+
+    #[test]
+    fn what_is_related_to_comes_first_within_a_generation() {
+        let [a, b, c, d] = [1, 2, 3, 4].map(|n: u128| EntryUuid::from_bytes(n.to_be_bytes()));
+        let generations = Generations { replaced: heights(&[(b, a)]), related: heights(&[(b, a), (c, d)]) };
+        let mut ids = [b, c, d, a].map(|it| it.to_string());
+        generations.former_first(&mut ids);
+        assert_eq!(ids, [a, d, b, c].map(|it| it.to_string()));
     }
 }

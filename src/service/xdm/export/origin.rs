@@ -1,7 +1,8 @@
 //! Where documents come from: registry and repository of this process, of a peer, or a folder of files.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
+use futures_util::future::BoxFuture;
 use tempfile::NamedTempFile;
 
 use super::{ExportError, draft::Wanted};
@@ -46,21 +47,18 @@ pub struct Peers {
     pub folder: PathBuf,
 }
 
-/// Files with their entries.
-#[derive(Debug)]
+/// Files, and who knows what they are.
 pub struct Files {
     /// In the order in which they stand in the package.
-    pub documents: Vec<LocalDocument>,
+    pub paths: Arc<[PathBuf]>,
+    /// Gives the entry of a file by its place among them. It is asked once for each: there may be many.
+    pub describe: Describe,
 }
 
-/// A file with its entry.
-#[derive(Debug)]
-pub struct LocalDocument {
-    /// The file.
-    pub path: PathBuf,
-    /// What is said of it.
-    pub entry: RegistryObject,
-}
+/// Gives the entry of a document.
+pub type Describe = Box<
+    dyn for<'a> Fn(&'a mut RequestContext, usize) -> BoxFuture<'a, Result<RegistryObject, ExportError>> + Send + Sync,
+>;
 
 /// The octets of one document.
 pub(super) enum Source {
@@ -127,7 +125,7 @@ impl Origin {
             .map(|document| DocumentRequest {
                 home_community_id: document.home.as_deref().map(Into::into),
                 repository_unique_id: (*document.repository_unique_id).into(),
-                document_unique_id: document.unique_id.clone(),
+                document_unique_id: (*document.unique_id).into(),
             })
             .collect();
         match self {
@@ -142,9 +140,9 @@ impl Origin {
             Self::Files(files) => documents
                 .iter()
                 .map(|document| {
-                    let file = document.file.and_then(|number| files.documents.get(number));
+                    let path = document.file.and_then(|number| files.paths.get(number));
                     let missing = || ExportError::Missing(document.unique_id.to_string());
-                    file.map(|file| Source::File(file.path.clone())).ok_or_else(missing)
+                    path.map(|path| Source::File(path.clone())).ok_or_else(missing)
                 })
                 .collect(),
         }

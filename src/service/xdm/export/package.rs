@@ -54,16 +54,22 @@ enum Step {
     Spooled { path: String, media_type: &'static str, time: String, file: SpooledTempFile },
     Begin(Expected),
     Block(Bytes),
+    End,
+    Whole(Expected, Whole),
+    Dicomdir { time: String },
+}
+
+/// A document that the writer reads by itself.
+enum Whole {
+    Bytes(Vec<u8>),
     File(PathBuf),
     Temporary(NamedTempFile),
     Stretch(Stretch),
-    End,
-    Dicomdir { time: String },
 }
 
 /// What is said of the document that is written.
 struct Expected {
-    unique_id: Box<str>,
+    unique_id: Arc<str>,
     path: Box<str>,
     packing: Packing,
     time: Box<str>,
@@ -73,8 +79,8 @@ struct Expected {
     /// It has a DICOM header, which nobody lets go without a look.
     has_header: bool,
     /// At the origin.
-    original_id: Box<str>,
-    rewritten: Option<Rewritten>,
+    original_id: Arc<str>,
+    rewritten: Option<Box<Rewritten>>,
 }
 
 /// Looks for BSNs in everything that is written (K-32).
@@ -193,18 +199,19 @@ impl Package {
             original_id: document.wanted.unique_id.clone(),
             rewritten: document.rewritten.clone(),
         };
-        self.step(Step::Begin(expected)).await?;
-        match source {
+        let whole = match source {
             Source::Reader(mut reader) => {
+                self.step(Step::Begin(expected)).await?;
                 while let Some(block) = reader.next().await {
                     self.step(Step::Block(block?)).await?;
                 }
+                return self.step(Step::End).await;
             }
-            Source::Bytes(bytes) => self.step(Step::Block(bytes.into())).await?,
-            Source::File(path) => self.step(Step::File(path)).await?,
-            Source::Temporary(file) => self.step(Step::Temporary(file)).await?,
-        }
-        self.step(Step::End).await
+            Source::Bytes(bytes) => Whole::Bytes(bytes),
+            Source::File(path) => Whole::File(path),
+            Source::Temporary(file) => Whole::Temporary(file),
+        };
+        self.step(Step::Whole(expected, whole)).await
     }
 
     /// A part of a document, compared with its hash and size on its way.
@@ -221,9 +228,7 @@ impl Package {
             original_id: document.wanted.unique_id.clone(),
             rewritten: None,
         };
-        self.step(Step::Begin(expected)).await?;
-        self.step(Step::Stretch(part.octets.clone())).await?;
-        self.step(Step::End).await
+        self.step(Step::Whole(expected, Whole::Stretch(part.octets.clone()))).await
     }
 
     /// The DICOMDIR of all DICOM objects before it.

@@ -1,9 +1,16 @@
 //! What is to be put into a package.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures_util::future::BoxFuture;
 
 use crate::{
-    model::{Code, HomeCommunityId, IntendedRecipient, Oid, PatientId, Xcn, Xon},
+    model::{Code, HomeCommunityId, IntendedRecipient, Oid, PatientId, Xcn, Xon, xdm::SetLimits},
+    store::StoreError,
     wire::xdm::index_page::Language,
 };
 
@@ -134,6 +141,31 @@ pub struct ExportRequest {
     pub language: Language,
     /// Where it goes.
     pub target: Target,
-    /// Octets of all documents at most; none where the disk is the limit.
-    pub most_bytes: Option<u64>,
+    /// What one submission set may come to: a larger one is divided.
+    pub set_limits: SetLimits,
+    /// Keeps room for it; none where the disk is the limit.
+    pub room: Option<Room>,
+}
+
+/// Keeps room for a package once it is known how many octets its documents have, and says whether there is that much.
+#[derive(Clone)]
+pub struct Room(Arc<KeepsRoom>);
+
+type KeepsRoom = dyn Fn(u64) -> BoxFuture<'static, Result<bool, StoreError>> + Send + Sync;
+
+impl Room {
+    /// One that asks this.
+    pub fn new(keep: impl Fn(u64) -> BoxFuture<'static, Result<bool, StoreError>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(keep))
+    }
+
+    pub(super) async fn keep(&self, octets: u64) -> Result<bool, StoreError> {
+        (self.0)(octets).await
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Room")
+    }
 }

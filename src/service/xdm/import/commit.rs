@@ -13,11 +13,11 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::future::BoxFuture;
 use recorded::submitted;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::JoinError;
 
 use super::{
+    desk::{Desk, Gone},
     documents::StatedDocument,
     examine::{Examined, survey},
     gathered::Gathered,
@@ -40,7 +40,7 @@ use crate::{
         jobs::Clock,
         repository::DocumentError,
     },
-    store::{Store, StoreError},
+    store::{PackageJob, Store, StoreError},
     wire::xdm::Medium,
 };
 
@@ -59,6 +59,12 @@ pub enum ImportError {
     /// A task of ours.
     #[error("a task of the import stopped: {0}")]
     Task(#[from] JoinError),
+    /// The thread that reads metadata.
+    #[error(transparent)]
+    Desk(#[from] Gone),
+    /// There is none to be had.
+    #[error("no thread can be begun: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 /// What a person chose.
@@ -110,8 +116,8 @@ pub struct Importer {
     auditor: Auditor,
     settings: Arc<ImportSettings>,
     clock: Clock,
-    /// Asked before each set.
-    wanted: Option<Wanted>,
+    /// Nothing more is taken once this is not wanted any more.
+    job: Option<PackageJob>,
 }
 
 /// What became of the taking of a set.
@@ -123,12 +129,11 @@ struct Taken {
     recorded: bool,
 }
 
-/// Whether the import still is what somebody wants.
-pub type Wanted = Arc<dyn Fn() -> BoxFuture<'static, Result<bool, StoreError>> + Send + Sync>;
-
 /// What is known of a package while its sets are taken over one by one.
 struct Running<'a> {
     examined: Arc<Examined>,
+    /// Where metadata are read.
+    desk: Desk,
     choice: &'a Choice,
     origin: &'a MediaOrigin,
     progress: Progress<'a>,
@@ -143,13 +148,22 @@ struct Running<'a> {
 impl Importer {
     /// An importer that hands what it takes to this repository.
     pub fn new(repository: Repository, store: Store, auditor: Auditor, settings: ImportSettings, clock: Clock) -> Self {
-        Self { repository, store, auditor, settings: Arc::new(settings), clock, wanted: None }
+        Self { repository, store, auditor, settings: Arc::new(settings), clock, job: None }
     }
 
-    /// The same, which takes no further set once the import is not wanted any more: the rest is skipped.
+    /// The same, for as long as a job is to work on a package: whoever withdraws that finds nothing taken afterwards, and the
+    /// rest of it is skipped.
     #[must_use]
-    pub fn while_wanted(&self, wanted: Wanted) -> Self {
-        Self { wanted: Some(wanted), ..self.clone() }
+    pub fn while_wanted(&self, job: PackageJob) -> Self {
+        Self { job: Some(job), ..self.clone() }
+    }
+
+    /// Whether the package is to be taken still.
+    async fn is_wanted(&self) -> Result<bool, StoreError> {
+        match self.job {
+            Some(job) => self.store.read().await?.is_xdm_package_wanted(job).await,
+            None => Ok(true),
+        }
     }
 
     /// Where it hands what it takes.
@@ -180,8 +194,8 @@ impl Importer {
         origin: &MediaOrigin,
         progress: Progress<'_>,
     ) -> Result<PackageReport, ImportError> {
-        let settings = Arc::clone(&self.settings);
-        let (examined, whole) = match spawn_blocking(move || survey(medium, &settings)).await? {
+        let (desk, settings) = (Desk::new()?, Arc::clone(&self.settings));
+        let (examined, whole) = match desk.run(move || survey(medium, &settings)).await? {
             Ok(surveyed) => surveyed,
             Err(report) => {
                 self.rejected(ctx, &report, choice, origin).await?;
@@ -195,6 +209,7 @@ impl Importer {
         let mut gathered = Gathered::once_more(examined.medium.table());
         let mut running = Running {
             examined: Arc::new(examined),
+            desk,
             choice,
             origin,
             progress,
@@ -205,7 +220,7 @@ impl Importer {
         let mut stopped = false;
         for index in 0..running.examined.sets() {
             let (examined, settings) = (Arc::clone(&running.examined), Arc::clone(&self.settings));
-            let looked_into = spawn_blocking(move || {
+            let looked_into = running.desk.run(move || {
                 let found = examined.examine_set(index, &settings, &mut gathered);
                 (gathered, found)
             });
@@ -219,11 +234,8 @@ impl Importer {
             running.whole.contradict(index, &mut set, &documents);
             set.settle();
             let chosen = choice.sets.is_empty() || choice.sets.contains(&set.ordinal);
-            if let Some(wanted) = &self.wanted
-                && chosen
-                && !stopped
-            {
-                stopped = !wanted().await?;
+            if chosen && !stopped {
+                stopped = !self.is_wanted().await?;
             }
             if stopped || !chosen {
                 set.state = SetState::Skipped;
@@ -267,7 +279,7 @@ impl Importer {
         set: &mut SetReport,
     ) -> Result<Taken, ImportError> {
         let (examined, settings) = (Arc::clone(&running.examined), Arc::clone(&self.settings));
-        let read = spawn_blocking(move || examined.metadata(index, &settings)).await?;
+        let read = running.desk.run(move || examined.metadata(index, &settings)).await?;
         let submit = match read {
             Ok((submit, _)) => submit,
             Err(finding) => {
@@ -318,7 +330,11 @@ impl Importer {
             house::recompute(&mut submit);
         }
         let media = MediaImport { overridden, ..running.origin.as_event() };
-        let response = self.repository.import_from_media(ctx, submit, received, &media).await;
+        let response = self.repository.import_from_media(ctx, submit, received, &media, self.job).await;
+        if response.status != ResponseStatus::Success && !self.is_wanted().await? {
+            set.state = SetState::Skipped;
+            return Ok(Taken { stop: true, recorded: true });
+        }
         let told = response.findings.iter().map(|finding| {
             let weight = if finding.severity == Severity::Error { Weight::Error } else { Weight::Warning };
             PackageFinding { weight, ..PackageFinding::error(finding.code, "", &*finding.context) }.at(REGISTRATION)

@@ -45,14 +45,18 @@ fn is_confidentiality(it: &Classification) -> bool {
 pub(super) fn mint(submit: &mut SubmitObjectsRequest, source_id: &Oid, ctx: &mut RequestContext) {
     let unique_id = format!("2.25.{}", u128::from_be_bytes(*ctx.fresh_uuid().as_bytes()));
     let Some(set) = set_mut(submit) else { return };
+    let mut imported = None;
     for identifier in &mut set.external_identifiers {
         let is = |scheme: &str| identifier.identification_scheme.eq_ignore_ascii_case(scheme);
         if is(v::SS_UNIQUE_ID) {
             let old = std::mem::replace(&mut identifier.value, unique_id.as_str().into());
-            comment(&mut set.description, &format!("Imported submission set {old}."));
+            imported = Some(format!("Imported submission set {old}."));
         } else if is(v::SS_SOURCE_ID) {
             identifier.value = source_id.as_str().into();
         }
+    }
+    if let Some(sentence) = imported {
+        set.add_comment(&sentence);
     }
 }
 
@@ -62,19 +66,11 @@ pub(super) fn recompute(submit: &mut SubmitObjectsRequest) {
         entry.slots.retain(|slot| ![v::SLOT_HASH, v::SLOT_SIZE].contains(&&*slot.name));
     }
     if let Some(set) = set_mut(submit) {
-        comment(&mut set.description, "Imported in spite of a wrong hash or size; both were computed anew.");
+        set.add_comment("Imported in spite of a wrong hash or size; both were computed anew.");
     }
 }
 
 fn set_mut(submit: &mut SubmitObjectsRequest) -> Option<&mut RegistryObject> {
     let place = submit.objects.iter().position(|object| is_package(object, submit, v::SUBMISSION_SET_NODE))?;
     submit.objects.get_mut(place)
-}
-
-/// Adds a sentence to comments.
-fn comment(comments: &mut Vec<LocalizedString>, sentence: &str) {
-    match comments.first_mut() {
-        Some(first) => first.value = format!("{} {sentence}", first.value).trim_start().into(),
-        None => comments.push(LocalizedString { value: sentence.into(), ..LocalizedString::default() }),
-    }
 }

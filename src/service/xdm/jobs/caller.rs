@@ -1,11 +1,14 @@
 //! For whom a job works: the node that ordered it, as it stands when the job runs.
 
-use super::{Packages, Payload};
+use std::sync::Arc;
+
+use super::{PackageError, Packages, Payload};
 use crate::{
     model::{
         Caller, Ids, Node, NodeRecord, NodeRole, RequestContext, Standing, XuaMode,
         xdm::{Delivery, Direction, PackageId},
     },
+    service::audit::events::Actor,
     store::{StoreError, TakenJob, XdmPackage},
 };
 
@@ -13,6 +16,8 @@ use crate::{
 pub(super) struct Begun {
     pub(super) package: XdmPackage,
     pub(super) ctx: RequestContext,
+    /// The person at the command line who ordered it.
+    pub(super) operator: Option<Actor>,
 }
 
 /// Why a job does not begin.
@@ -46,22 +51,37 @@ impl Packages {
         };
         let record = record.filter(|it| it.node.organisation.key == package.owner_org_key);
         let record = record.ok_or(NotBegun::Refused(id, "XdmNode: the node may not take part any more"))?;
-        self.may_order(&record, &package).map_err(|why| NotBegun::Refused(id, why))?;
+        self.may_order(&record, &package, payload.operator.is_some()).map_err(|why| NotBegun::Refused(id, why))?;
         let subject = payload.subject.unwrap_or_else(|| record.node.name.as_ref().into());
         let caller = Caller { node: record.node, subject: subject.into(), address: payload.address };
         let mut ctx = RequestContext::new(caller, self.now(), "".into(), Ids::Random);
         ctx.endpoint = payload.endpoint.into();
-        Ok(Begun { package, ctx })
+        let operator = payload.operator.map(|user_id| Actor { user_id });
+        Ok(Begun { package, ctx, operator })
+    }
+
+    /// A request in the name of the node that brought a package, for the operator who decides about it.
+    ///
+    /// # Errors
+    /// [`PackageError::Node`] where that may not take part any more.
+    pub async fn in_the_name_of(&self, package: &XdmPackage) -> Result<RequestContext, PackageError> {
+        let caller = match package.node_key {
+            Node::LOOPBACK => Some(Caller::loopback()),
+            key => self.active_record(|node| node.key == key).await?.map(|record| own_caller(record.node)),
+        };
+        let caller = caller.filter(|it| it.organisation_key() == package.owner_org_key).ok_or(PackageError::Node)?;
+        Ok(RequestContext::new(caller, self.now(), "".into(), Ids::Random))
     }
 
     /// Whether a node may have this done, as when it asked.
-    fn may_order(&self, record: &NodeRecord, package: &XdmPackage) -> Result<(), &'static str> {
+    fn may_order(&self, record: &NodeRecord, package: &XdmPackage, by_operator: bool) -> Result<(), &'static str> {
         let (role, transactions) = rights(package.direction);
         if !record.node.has_role(role) {
             return Err("XdmRole: the node has not the role for this");
         }
-        // What the operator lets come through the watched folder or by mail, no user brings.
-        if package.direction == Direction::Import && matches!(package.delivery, Delivery::Folder | Delivery::Mail) {
+        // What the operator lets come through the watched folder or by mail, or decides, no user brings.
+        let is_let_in = matches!(package.delivery, Delivery::Folder | Delivery::Mail);
+        if by_operator || (package.direction == Direction::Import && is_let_in) {
             return Ok(());
         }
         let asked_of_all = |it: &str| self.shared.settings.assertions.contains(&it);
@@ -88,10 +108,7 @@ impl Packages {
     pub async fn context_of(&self, node: Option<&str>) -> Result<Option<RequestContext>, StoreError> {
         let caller = match node {
             None => Some(Caller::loopback()),
-            Some(name) => self.active_record(|node| *node.name == *name).await?.map(|record| {
-                let node = record.node;
-                Caller { subject: node.name.clone(), node, address: None }
-            }),
+            Some(name) => self.active_record(|node| *node.name == *name).await?.map(|record| own_caller(record.node)),
         };
         Ok(caller.map(|caller| RequestContext::new(caller, self.now(), "".into(), Ids::Random)))
     }
@@ -101,6 +118,11 @@ impl Packages {
         let active = |it: &Node| it.standing == Standing::Active && it.organisation.standing == Standing::Active;
         Ok(records.into_iter().find(|record| is_it(&record.node) && active(&record.node)))
     }
+}
+
+/// A node for which nobody calls.
+fn own_caller(node: Arc<Node>) -> Caller {
+    Caller { subject: node.name.clone(), node, address: None }
 }
 
 /// The role that a node must have to make or bring packages, and the transactions that the work comes to. Source: S-TLS-17,

@@ -8,6 +8,7 @@ use super::order::known_patient;
 use crate::{
     model::xdm::{PackageCode, PackageOutcome, PackageReport, SetReport, SetState, XdmCode},
     service::xdm::Choice,
+    store::XdmPackage,
 };
 
 /// Which sets of a package are taken over, and for whom.
@@ -73,11 +74,20 @@ impl ImportOrder {
         Ok(choice)
     }
 
+    /// Whether the decision can be understood and fits what was found in a package.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self, package: &XdmPackage) -> Result<(), ImportOrderError> {
+        self.choice()?;
+        self.fits(&PackageSummary::of(package.report.as_deref()))
+    }
+
     /// Whether the decision fits what was found: its sets are there, and whose they are is known or said.
     ///
     /// # Errors
     /// What does not fit.
-    pub fn fits(&self, report: &PackageSummary) -> Result<(), ImportOrderError> {
+    fn fits(&self, report: &PackageSummary) -> Result<(), ImportOrderError> {
         let known: BTreeSet<usize> = report.sets.iter().map(|set| set.ordinal).collect();
         let mut named = self.sets.iter().chain(self.patients.keys()).chain(&self.overridden);
         if let Some(missing) = named.find(|ordinal| !known.contains(ordinal)) {

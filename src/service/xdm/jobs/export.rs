@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 
 use super::{ExportOrder, Packages, caller::Begun, mailing::NotSent, settle::Next};
 use crate::{
-    model::xdm::{Direction, PackageId, PackageState},
+    model::{
+        NodeKey,
+        xdm::{Direction, PackageId, PackageState},
+    },
     service::{
         jobs::Outcome,
-        xdm::export::{self, ExportError, Exported, Record, Target},
+        xdm::export::{self, ExportError, Exported, Record, Room, Target},
     },
-    store::{Settlement, TakenJob},
+    store::{PackageJob, Settlement, TakenJob},
 };
 
 /// What a package is called in the audit trail.
@@ -22,7 +25,7 @@ pub(super) fn place(id: PackageId) -> String {
 impl Packages {
     /// Makes the package of a job. One that was begun before, and not told of, is made anew.
     pub(super) async fn export(self, job: TakenJob) -> Outcome {
-        let Begun { package, mut ctx } = match self.begin(&job).await {
+        let Begun { package, mut ctx, .. } = match self.begin(&job).await {
             Ok(begun) => begun,
             Err(not_begun) => return self.not_begun(&job, not_begun).await,
         };
@@ -43,10 +46,7 @@ impl Packages {
         let Some(mut request) = request else {
             return fail("XdmOrder: the order cannot be understood any more".to_owned()).await;
         };
-        request.most_bytes = match self.room(package.node_key).await {
-            Ok(room) => Some(room),
-            Err(error) => return again(id, &error),
-        };
+        request.room = Some(self.room_for(PackageJob { package_id: id, job_id: job.job_id }, package.node_key));
         let record = Record { auditor: self.shared.auditor.clone(), actor: None, name: Some(place(id)) };
         let made = export::export(&mut ctx, origin, &request, Some(&record), Arc::new(|_| {})).await;
         let made = match made {
@@ -93,6 +93,19 @@ impl Packages {
             Err(error) => again(id, &error),
         }
     }
+
+    /// Room beside the other packages of a node, those that are being made included.
+    fn room_for(&self, job: PackageJob, node_key: NodeKey) -> Room {
+        let (store, share) = (self.shared.store.clone(), self.shared.settings.node_bytes);
+        Room::new(move |octets| {
+            let store = store.clone();
+            Box::pin(async move {
+                let kept = store
+                    .write(move |tx| Box::pin(async move { tx.reserve_xdm_room(job, node_key, octets, share).await }));
+                kept.await
+            })
+        })
+    }
 }
 
 /// Trouble of our own: what it was stays in the log.
@@ -117,14 +130,18 @@ fn report(made: &Exported) -> Value {
         .sets
         .iter()
         .map(|set| {
-            let document = |(id, path): &(String, String)| json!({ "uniqueId": id, "path": path });
+            let document = |(id, path): &(Arc<str>, String)| json!({ "uniqueId": &**id, "path": path });
             let documents: Vec<Value> = set.documents.iter().map(document).collect();
-            json!({
+            let mut told = json!({
                 "directory": set.directory,
                 "uniqueId": set.unique_id,
                 "patientId": set.patient_id,
                 "documents": documents,
-            })
+            });
+            if let Some((part, parts)) = set.part {
+                (told["part"], told["parts"]) = (part.into(), parts.into());
+            }
+            told
         })
         .collect();
     json!({

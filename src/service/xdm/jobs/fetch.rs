@@ -77,9 +77,12 @@ impl Packages {
     /// Opens a package that was made, and its length; none where it is not made yet, or not here any more.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// [`PackageError::Elsewhere`]; when it cannot be read.
     pub async fn open(&self, package: &XdmPackage) -> Result<Option<(File, u64)>, PackageError> {
         let (PackageState::Done, Some(_)) = (package.state, &package.file) else { return Ok(None) };
+        if !self.is_here(package) {
+            return Err(PackageError::Elsewhere);
+        }
         let path = self.shared.files.path(package.direction, package.package_id);
         let opened = spawn_blocking(move || -> io::Result<(File, u64)> {
             let file = File::open(path)?;

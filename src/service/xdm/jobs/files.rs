@@ -16,7 +16,10 @@ use openssl::sha::Sha256;
 use tempfile::NamedTempFile;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::model::xdm::{Direction, PackageId};
+use crate::{
+    model::xdm::{Direction, PackageId},
+    service::spool::{fresh_id, is_id},
+};
 
 /// Octets that are written at a time.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -27,7 +30,11 @@ pub(in crate::service) const NOBODYS: &str = ".knoop-";
 #[derive(Clone, Debug)]
 pub struct PackageFiles {
     folder: Arc<Path>,
+    instance: Arc<str>,
 }
+
+/// The file beside the folder that holds its name.
+const INSTANCE: &str = "instance";
 
 impl PackageFiles {
     /// Makes the folder if it is not there.
@@ -38,7 +45,12 @@ impl PackageFiles {
         for way in [Direction::Export, Direction::Import] {
             DirBuilder::new().recursive(true).mode(0o700).create(folder.join(way_of(way)))?;
         }
-        Ok(Self { folder: folder.into() })
+        Ok(Self { folder: folder.into(), instance: instance_of(folder)?.into() })
+    }
+
+    /// What tells it from the folders of other servers on the same database.
+    pub fn instance(&self) -> &str {
+        &self.instance
     }
 
     /// The folder itself.
@@ -102,6 +114,29 @@ impl PackageFiles {
         };
         spawn_blocking(clean).await.map_err(io::Error::other)?
     }
+}
+
+/// The name of a folder, given to it when it has none.
+fn instance_of(folder: &Path) -> io::Result<String> {
+    let path = folder.with_extension(INSTANCE);
+    let beside = path.parent().unwrap_or(folder);
+    let named = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut file = NamedTempFile::new_in(beside)?;
+            file.write_all(fresh_id()?.as_bytes())?;
+            file.as_file().sync_all()?;
+            match file.persist_noclobber(&path) {
+                // Somebody else was a moment earlier.
+                Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => return Err(error.error),
+                _ => File::open(beside)?.sync_all()?,
+            }
+            fs::read_to_string(&path)?
+        }
+        read => read?,
+    };
+    let damaged =
+        || io::Error::new(io::ErrorKind::InvalidData, "the file with the name of the folder of packages is damaged");
+    Some(named).filter(|named| is_id(named)).ok_or_else(damaged)
 }
 
 fn way_of(way: Direction) -> &'static str {

@@ -1,6 +1,6 @@
 //! The jobs that look into a package that came, and that take it over. Source: R-32-33 to R-32-38, R-32-61.
 
-use std::{fs::File, sync::Arc};
+use std::fs::File;
 
 use tokio::task::spawn_blocking;
 
@@ -16,9 +16,9 @@ use crate::{
     service::{
         audit::events::MediaKind,
         jobs::Outcome,
-        xdm::{Choice, Importer, MediaOrigin, Wanted},
+        xdm::{Choice, Importer, MediaOrigin},
     },
-    store::{Settlement, TakenJob, XdmPackage},
+    store::{PackageJob, Settlement, TakenJob, XdmPackage},
     wire::xdm::{Medium, MediumError},
 };
 
@@ -43,7 +43,7 @@ impl Packages {
     }
 
     async fn take_up(self, job: TakenJob, work: Work) -> Outcome {
-        let Begun { package, mut ctx } = match self.begin(&job).await {
+        let Begun { package, mut ctx, operator } = match self.begin(&job).await {
             Ok(begun) => begun,
             Err(not_begun) => return self.not_begun(&job, not_begun).await,
         };
@@ -61,8 +61,9 @@ impl Packages {
             let text = "XdmOverride: the node may not have documents taken that are not what their hash or size say";
             return self.failed(&job, &package, text.to_owned()).await;
         }
-        let origin = MediaOrigin { name: place(id), kind: kind_of(package.delivery), operator: None };
-        let importer = importer.while_wanted(self.wanted(&job, id));
+        let origin = MediaOrigin { name: place(id), kind: kind_of(package.delivery), operator };
+        let work_on = PackageJob { package_id: id, job_id: job.job_id };
+        let importer = importer.while_wanted(work_on);
         let (report, is_told) = match self.medium(id).await {
             Ok(Ok(medium)) => match importer.import(&mut ctx, medium, &choice, &origin, &|_| {}).await {
                 Ok(report) => (report, !choice.dry_run),
@@ -87,7 +88,7 @@ impl Packages {
             Work::Inspect => inspected(&report, order.auto_commit && !follows),
             Work::Import => imported(&report),
         };
-        let next = match follows.then(|| self.job(&ctx, IMPORT, id, package.priority, package.runs + 1)).transpose() {
+        let next = match follows.then(|| self.job(&ctx, IMPORT, &package, None)).transpose() {
             Ok(job) => job.map_or(Next::Nothing, |job| Next::Job(job, package.order.clone(), package.runs)),
             Err(error) => return again(id, &error),
         };
@@ -103,7 +104,7 @@ impl Packages {
         };
         let told = settlement.report.clone();
         match self.settle(job.lease, id, settlement, next).await {
-            Ok(false) if matches!(work, Work::Import) => self.withdrawn_meanwhile(&job, id, told).await,
+            Ok(false) if matches!(work, Work::Import) => self.withdrawn_meanwhile(work_on, told).await,
             Ok(false) => Outcome::Settled,
             Ok(true) => {
                 let (state, sets) = (state.as_str(), report.sets.len());
@@ -114,25 +115,16 @@ impl Packages {
         }
     }
 
-    /// Whether a job still is to work on a package.
-    fn wanted(&self, job: &TakenJob, id: PackageId) -> Wanted {
-        let (store, job_id) = (self.shared.store.clone(), job.job_id);
-        Arc::new(move || {
-            let store = store.clone();
-            Box::pin(async move { store.read().await?.is_xdm_package_wanted(id, job_id).await })
-        })
-    }
-
     /// Keeps what was taken of a package before it was withdrawn.
-    async fn withdrawn_meanwhile(&self, job: &TakenJob, id: PackageId, report: Option<String>) -> Outcome {
-        let (Some(report), job_id) = (report, job.job_id) else { return Outcome::Settled };
+    async fn withdrawn_meanwhile(&self, job: PackageJob, report: Option<String>) -> Outcome {
+        let Some(report) = report else { return Outcome::Settled };
         let kept = self.shared.store.write(move |tx| {
             let report = report.clone();
-            Box::pin(async move { tx.tell_of_withdrawn_xdm_package(id, job_id, &report).await })
+            Box::pin(async move { tx.tell_of_withdrawn_xdm_package(job, &report).await })
         });
         match kept.await {
             Ok(_) => Outcome::Settled,
-            Err(error) => again(id, &error),
+            Err(error) => again(job.package_id, &error),
         }
     }
 
@@ -177,9 +169,9 @@ impl Packages {
 
 const fn kind_of(delivery: Delivery) -> MediaKind {
     match delivery {
-        Delivery::Package | Delivery::Reference => MediaKind::Uri,
+        // A file in the watched folder is a file at a place, not a disk that somebody brought.
+        Delivery::Package | Delivery::Reference | Delivery::Folder => MediaKind::Uri,
         Delivery::Mail => MediaKind::Email,
-        Delivery::Folder => MediaKind::Disk,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         Code, CodeValue, IntendedRecipient, Oid, Organisation, PatientId, Xcn, Xon,
         bsn::{BSN_AUTHORITY, check_bsn},
         escape_component,
-        xdm::Delivery,
+        xdm::{Delivery, SetLimits},
     },
     service::xdm::export::{Addressing, Detail, ExportRequest, Homes, Selection, Sender, Sets, Target, WithoutBsn},
     wire::xdm::index_page::Language,
@@ -36,6 +36,8 @@ pub struct ExportSettings {
     pub numbers: PathBuf,
     /// What becomes of the communities of documents (R-32-16).
     pub homes: Homes,
+    /// What one submission set may come to.
+    pub set_limits: SetLimits,
 }
 
 /// An order of a package. Exactly one of `patient`, `documents`, `submissionSet` and `folder` says what goes into it.
@@ -224,7 +226,8 @@ impl ExportOrder {
                 Some(_) => return Err(wrong("language", "one of nl, en")),
             },
             target,
-            most_bytes: None,
+            set_limits: settings.set_limits,
+            room: None,
         })
     }
 
@@ -312,7 +315,7 @@ pub(super) fn known_patient(field: &'static str, text: &str) -> Result<PatientId
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Node;
+    use crate::model::{Node, xdm::PackageLimits};
 
     fn settings() -> ExportSettings {
         ExportSettings {
@@ -321,6 +324,7 @@ mod tests {
             content_type: code("34133-9^Summary^2.16.840.1.113883.6.1").expect("a code"),
             numbers: PathBuf::from("numbers.jsonl"),
             homes: Homes::LeftOut,
+            set_limits: PackageLimits::default().of_sets_made(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
         xdm::{Delivery, Direction, PackageId, PackageState},
     },
     service::audit::events::{self, Actor, Parties},
-    store::{NewJob, NewXdmPackage, StoreError},
+    store::{NewJob, NewXdmPackage, PackageJob, StoreError},
 };
 
 /// What [`Packages::add`] writes down.
@@ -83,12 +83,13 @@ impl Packages {
     }
 
     /// Octets that the packages of a node may take up beside those that are there.
-    pub(super) async fn room(&self, node_key: NodeKey) -> Result<u64, StoreError> {
-        let load = self.shared.store.read().await?.xdm_load(node_key).await?;
-        Ok(self.shared.settings.node_bytes.saturating_sub(load.octets))
+    async fn room(&self, node_key: NodeKey) -> Result<u64, StoreError> {
+        let octets = self.shared.store.read().await?.xdm_load(node_key, None).await?;
+        Ok(self.shared.settings.node_bytes.saturating_sub(octets))
     }
 
-    /// Takes over what was chosen of a package that was looked into, as a job; durable when this returns.
+    /// Takes over what was chosen of a package that was looked into, as a job; durable when this returns. `operator` is the person at
+    /// the command line.
     ///
     /// # Errors
     /// [`PackageError::Standing`] while a job works on it, when it was withdrawn or its file is gone, or when another request
@@ -98,19 +99,21 @@ impl Packages {
         ctx: &RequestContext,
         package: &XdmPackage,
         order: &ImportOrder,
+        operator: Option<&Actor>,
     ) -> Result<(), PackageError> {
         if package.state.is_open() || package.file.is_none() {
             return Err(PackageError::Standing(package.state));
         }
         let json = serde_json::to_string(order).map_err(|_| StoreError::Corrupt { what: "xdm_package.order_json" })?;
-        let (id, runs) = (package.package_id, package.runs + 1);
-        let job = self.job(ctx, IMPORT, id, package.priority, runs)?;
+        let (id, runs) = (package.package_id, package.runs);
+        let job = self.job(ctx, IMPORT, package, operator)?;
+        let instance = package.instance.clone();
         let now_ms = (self.shared.clock)();
         let taken = self.shared.store.write(move |tx| {
-            let (job, json) = (job.clone(), json.clone());
+            let (job, json, instance) = (job.clone(), json.clone(), instance.clone());
             Box::pin(async move {
-                let job_id = tx.enqueue(&job, now_ms).await?;
-                match tx.order_xdm_package_again(id, job_id, &json, runs - 1).await? {
+                let job_id = tx.enqueue_at(&instance, &job, now_ms).await?;
+                match tx.order_xdm_package_again(id, job_id, &json, runs).await? {
                     true => Ok(()),
                     // The job goes with the transaction.
                     false => {
@@ -162,6 +165,10 @@ impl Packages {
             return Err(PackageError::Standing(PackageState::Withdrawn));
         }
         self.shared.ended.send_modify(|count| *count += 1);
+        if !self.is_here(package) {
+            // The server that has it removes it.
+            return Ok(());
+        }
         match self.drop_file(id).await {
             // Upkeep tries again.
             Err(PackageError::Io(error)) => {
@@ -188,13 +195,24 @@ impl Packages {
         dropped.await
     }
 
+    /// The next job of a package.
     pub(super) fn job(
         &self,
         ctx: &RequestContext,
         kind: &'static str,
-        id: PackageId,
+        package: &XdmPackage,
+        operator: Option<&Actor>,
+    ) -> Result<NewJob, StoreError> {
+        self.numbered_job(ctx, kind, (package.package_id, package.runs + 1), package.priority, operator)
+    }
+
+    fn numbered_job(
+        &self,
+        ctx: &RequestContext,
+        kind: &'static str,
+        (id, runs): (PackageId, i64),
         priority: Priority,
-        runs: i64,
+        operator: Option<&Actor>,
     ) -> Result<NewJob, StoreError> {
         let payload = Payload {
             package: id.to_string(),
@@ -202,6 +220,7 @@ impl Packages {
             subject: Some(ctx.caller.subject.to_string()),
             endpoint: ctx.endpoint.to_string(),
             address: ctx.caller.address,
+            operator: operator.map(|it| it.user_id.clone()),
         };
         Ok(NewJob {
             kind,
@@ -234,7 +253,7 @@ impl Packages {
         }
         let id = PackageId::from_bits(u128::from_be_bytes(*ctx.fresh_uuid().as_bytes()));
         let kind = if direction == Direction::Export { EXPORT } else { INSPECT };
-        let job = self.job(ctx, kind, id, new.priority, 1)?;
+        let job = self.numbered_job(ctx, kind, (id, 1), new.priority, None)?;
         let octets = new.came.as_ref().map(|it| it.octets);
         let sha256 = new.came.as_ref().map(|it| it.sha256.clone());
         let file = match new.came {
@@ -255,21 +274,32 @@ impl Packages {
             file,
             octets,
             sha256,
+            instance: self.shared.files.instance().to_owned(),
         };
+        let share = self.shared.settings.node_bytes;
         let now_ms = (self.shared.clock)();
         let added = self.shared.store.write(move |tx| {
             let (job, mut row) = (job.clone(), row.clone());
             Box::pin(async move {
-                row.job_id = tx.enqueue(&job, now_ms).await?;
-                tx.add_xdm_package(&row, now_ms).await
+                row.job_id = tx.enqueue_at(&row.instance, &job, now_ms).await?;
+                tx.add_xdm_package(&row, now_ms).await?;
+                let job = PackageJob { package_id: id, job_id: row.job_id };
+                // What comes in at the same time is counted as well.
+                let fits = match row.octets {
+                    Some(octets) => tx.has_xdm_room(job, node_key, octets, share).await?,
+                    None => true,
+                };
+                if fits { Ok(()) } else { Err(PackageError::Full) }
             })
         });
         if let Err(error) = added.await {
             self.shared.files.remove(id).await?;
             // Another request with the same key was a moment earlier.
             return match self.known(node_key, direction, key.as_deref()).await? {
-                Some(known) if matches!(error, StoreError::Constraint { .. }) => Ok((known, false)),
-                _ => Err(error.into()),
+                Some(known) if matches!(error, PackageError::Store(StoreError::Constraint { .. })) => {
+                    Ok((known, false))
+                }
+                _ => Err(error),
             };
         }
         self.shared.bell.notify_one();

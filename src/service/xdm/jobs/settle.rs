@@ -28,11 +28,12 @@ impl Packages {
         settlement: Settlement,
         next: Next,
     ) -> Result<bool, StoreError> {
+        let instance = self.shared.files.instance().to_owned();
         let settled = self
             .shared
             .store
             .write(move |tx: &mut Tx| {
-                let (settlement, next) = (settlement.clone(), next.clone());
+                let (settlement, next, instance) = (settlement.clone(), next.clone(), instance.clone());
                 Box::pin(async move {
                     let ended = match &settlement.problem {
                         Some(problem) => tx.fail_job(lease, settlement.ended_ms, problem).await?,
@@ -44,7 +45,7 @@ impl Packages {
                     match &next {
                         Next::Nothing => {}
                         Next::Job(job, order, runs) => {
-                            let job_id = tx.enqueue(job, settlement.ended_ms).await?;
+                            let job_id = tx.enqueue_at(&instance, job, settlement.ended_ms).await?;
                             tx.order_xdm_package_again(id, job_id, order, *runs).await?;
                         }
                         Next::Mail(mail) => {

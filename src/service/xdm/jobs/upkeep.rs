@@ -2,9 +2,12 @@
 
 use super::{EXPORT, IMPORT, INSPECT, POLICY, PackageError, Packages};
 use crate::{
-    model::xdm::PackageState,
-    store::{Settlement, StoreError, XdmPackage},
+    model::xdm::{PackageId, PackageState},
+    store::{Settlement, StoreError, XdmPackage, kind_at},
 };
+
+/// The kinds of jobs about packages.
+const KINDS: [&str; 3] = [EXPORT, INSPECT, IMPORT];
 
 /// What was put in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,28 +31,60 @@ impl Packages {
     /// When database or files cannot be used.
     pub async fn start(&self) -> Result<Upkeep, PackageError> {
         let now_ms = (self.shared.clock)();
+        self.adopt(now_ms).await?;
+        let instance = self.shared.files.instance().to_owned();
+        let here = instance.clone();
         let returned = self.shared.store.write(move |tx| {
+            let kinds = KINDS.map(|kind| kind_at(kind, &here));
             Box::pin(async move {
                 let mut returned = 0;
-                for kind in [EXPORT, INSPECT, IMPORT] {
-                    returned += tx.reclaim_all_jobs(kind, now_ms, POLICY.attempts).await?;
+                for kind in kinds {
+                    returned += tx.reclaim_all_jobs(&kind, now_ms, POLICY.attempts).await?;
                 }
                 Ok::<_, StoreError>(returned)
             })
         });
         let returned = returned.await?;
-        let known = self.shared.store.read().await?.xdm_files().await?;
+        let known = self.shared.store.read().await?.xdm_files(&instance).await?;
         let mut missing = 0;
         for file in known.iter().filter(|file| !self.shared.files.has(file)) {
-            let file = file.clone();
+            let (file, instance) = (file.clone(), instance.clone());
             let dropped = self.shared.store.write(move |tx| {
-                let file = file.clone();
-                Box::pin(async move { tx.drop_xdm_file_named(&file).await })
+                let (file, instance) = (file.clone(), instance.clone());
+                Box::pin(async move { tx.drop_xdm_file_named(&file, &instance).await })
             });
             missing += usize::from(dropped.await?);
         }
         let orphans = self.shared.files.clean(known.into_iter().collect()).await?;
         Ok(Upkeep { returned, orphans, missing, ..self.upkeep().await? })
+    }
+
+    /// Takes over packages from before data directories had names: those whose file is here, and those that have none.
+    async fn adopt(&self, now_ms: i64) -> Result<(), PackageError> {
+        let of_nobody = self.shared.store.read().await?.xdm_packages_of_nobody().await?;
+        let is_here = |file: &Option<String>| file.as_ref().is_none_or(|file| self.shared.files.has(file));
+        let found: Vec<PackageId> = of_nobody.into_iter().filter(|(_, file)| is_here(file)).map(|(id, _)| id).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        let instance = self.shared.files.instance().to_owned();
+        let adopted = self.shared.store.write(move |tx| {
+            let (found, instance) = (found.clone(), instance.clone());
+            Box::pin(async move {
+                let mut jobs = Vec::new();
+                for id in found {
+                    if tx.adopt_xdm_package(id, &instance).await? {
+                        jobs.extend(tx.find_xdm_package(id).await?.and_then(|package| package.job_id));
+                    }
+                }
+                for kind in KINDS {
+                    tx.reclaim_all_jobs(kind, now_ms, POLICY.attempts).await?;
+                    tx.rename_jobs(&jobs, kind, &kind_at(kind, &instance)).await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+        });
+        Ok(adopted.await?)
     }
 
     /// Removes the files of packages whose time is over, and says of packages that nobody works on any more that they failed.
@@ -106,7 +141,8 @@ impl Packages {
     async fn remove_expired(&self, now_ms: i64) -> Result<usize, PackageError> {
         let (mut count, mut after) = (0, None);
         loop {
-            let expired = self.shared.store.read().await?.expired_xdm_packages(now_ms, after).await?;
+            let instance = self.shared.files.instance();
+            let expired = self.shared.store.read().await?.expired_xdm_packages(now_ms, after, instance).await?;
             let Some(last) = expired.last() else { return Ok(count) };
             after = Some(last.package_id);
             for package in expired {

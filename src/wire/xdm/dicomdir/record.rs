@@ -75,34 +75,40 @@ pub(super) fn element(out: &mut Vec<u8>, tag: Tag, vr: &[u8; 2], value: &[u8]) {
 #[derive(Debug)]
 pub(super) struct Record {
     /// Everything from the record type on, encoded.
-    body: Vec<u8>,
-    keys: Vec<u8>,
+    octets: Box<[u8]>,
     /// Places of the records below it.
     pub(super) children: Vec<usize>,
+}
+
+/// The object of a record.
+pub(super) struct Referenced<'a> {
+    pub(super) path: &'a str,
+    pub(super) sop_class: &'a str,
+    pub(super) instance: &'a str,
+    pub(super) transfer_syntax: &'a str,
 }
 
 /// Item, next record, in use flag, lower level.
 const FIXED: usize = 8 + 12 + 10 + 12;
 
 impl Record {
-    /// A record of this type with its encoded keys, in ascending order of tags.
-    pub(super) fn new(kind: &str, keys: Vec<u8>) -> Self {
-        let mut body = Vec::new();
-        element(&mut body, 0x0004_1430, b"CS", kind.as_bytes());
-        Self { body, keys, children: Vec::new() }
-    }
-
-    /// Lets it refer to an object.
-    pub(super) fn refer(&mut self, path: &str, sop_class: &str, instance: &str, transfer_syntax: &str) {
-        element(&mut self.body, 0x0004_1500, b"CS", path.replace('/', "\\").as_bytes());
-        element(&mut self.body, 0x0004_1510, b"UI", sop_class.as_bytes());
-        element(&mut self.body, 0x0004_1511, b"UI", instance.as_bytes());
-        element(&mut self.body, 0x0004_1512, b"UI", transfer_syntax.as_bytes());
+    /// A record of this type with its encoded keys, in ascending order of tags, and the object that it refers to.
+    pub(super) fn new(kind: &str, keys: &[u8], object: Option<Referenced<'_>>) -> Self {
+        let mut octets = Vec::new();
+        element(&mut octets, 0x0004_1430, b"CS", kind.as_bytes());
+        if let Some(object) = object {
+            element(&mut octets, 0x0004_1500, b"CS", object.path.replace('/', "\\").as_bytes());
+            element(&mut octets, 0x0004_1510, b"UI", object.sop_class.as_bytes());
+            element(&mut octets, 0x0004_1511, b"UI", object.instance.as_bytes());
+            element(&mut octets, 0x0004_1512, b"UI", object.transfer_syntax.as_bytes());
+        }
+        octets.extend_from_slice(keys);
+        Self { octets: octets.into(), children: Vec::new() }
     }
 
     /// Octets of the whole item.
     pub(super) fn length(&self) -> usize {
-        FIXED + self.body.len() + self.keys.len()
+        FIXED + self.octets.len()
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>, next: u32, lower: u32) {
@@ -111,8 +117,7 @@ impl Record {
         element(out, 0x0004_1400, b"UL", &next.to_le_bytes());
         element(out, 0x0004_1410, b"US", &[0xFF, 0xFF]);
         element(out, 0x0004_1420, b"UL", &lower.to_le_bytes());
-        out.extend_from_slice(&self.body);
-        out.extend_from_slice(&self.keys);
+        out.extend_from_slice(&self.octets);
     }
 }
 

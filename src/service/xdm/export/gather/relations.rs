@@ -13,6 +13,7 @@ use crate::{
     model::{AssociationType, EntryUuid, RequestContext, rim::RegistryObject, vocabulary as v},
     service::xdm::export::{
         Detail, ExportError, Origin, Selection,
+        draft::Draft,
         metadata::{mark, off_line},
     },
 };
@@ -42,7 +43,7 @@ impl Planner<'_> {
                     (AssociationType::HasMember, _) => {}
                     // Sets are registered in their order, and none can replace what it brings along.
                     (kind, (Some(one), Some(other))) if other < one || other == one && !kind.replaces() => {
-                        self.keep(one, association)?;
+                        dropped += usize::from(!self.keep(one, association)?);
                     }
                     _ => dropped += 1,
                 }
@@ -56,12 +57,14 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn keep(&mut self, place: usize, mut association: RegistryObject) -> Result<(), ExportError> {
+    /// Puts a relation into a set; false when that has no room for it.
+    fn keep(&mut self, place: usize, mut association: RegistryObject) -> Result<bool, ExportError> {
+        let limits = self.request.set_limits;
+        let Some(draft) = self.plan.drafts.get_mut(place).filter(|draft| draft.has_room(&limits)) else {
+            return Ok(false);
+        };
         off_line(&mut association, &self.request.homes);
-        match self.plan.drafts.get_mut(place) {
-            Some(draft) => draft.object(&association),
-            None => Ok(()),
-        }
+        draft.object(&association).map(|()| true)
     }
 
     /// Adds the folders behind memberships; how many memberships could not be kept.
@@ -94,14 +97,15 @@ impl Planner<'_> {
                 }
             }
         }
-        let mut dropped = 0;
+        let (mut dropped, limits) = (0, self.request.set_limits);
         for (source, mut association) in memberships {
             // What is no folder is a submission set.
             let Some(folder) = folders.get(&source) else { continue };
             let member = ends_of(&association).and_then(|ends| self.places.get(&ends.target).copied());
             let Some(place) = member else { continue };
             let home = *self.places.entry(source).or_insert(place);
-            let Some(draft) = self.plan.drafts.get_mut(place).filter(|_| home <= place) else {
+            let fits = |draft: &&mut Draft| home <= place && draft.has_room(&limits);
+            let Some(draft) = self.plan.drafts.get_mut(place).filter(fits) else {
                 dropped += 1;
                 continue;
             };

@@ -6,9 +6,10 @@ use std::{
 };
 
 use openssl::sha::Sha1;
+use tempfile::SpooledTempFile;
 use tokio::sync::mpsc::Receiver;
 
-use super::{Expected, Finished, Progress, Search, Step, Watcher, Written, sink::Sink};
+use super::{Expected, Finished, Progress, Search, Step, Watcher, Whole, Written, sink::Sink};
 use crate::{
     model::Sha1Hash,
     service::xdm::export::{ExportError, without_bsn::Rewritten},
@@ -34,6 +35,8 @@ pub(super) struct Writer {
     search: Option<Search>,
     /// Octets that were given another patient number.
     rewritten: Vec<u8>,
+    /// What files are read into.
+    read: Vec<u8>,
 }
 
 struct Current {
@@ -48,7 +51,7 @@ struct Current {
 impl Writer {
     pub(super) fn new(sink: Sink, watcher: Watcher, search: Option<Search>) -> Self {
         let (dicomdir, written) = (DicomDir::new(), Written::default());
-        Self { sink, current: None, dicomdir, written, watcher, search, rewritten: Vec::new() }
+        Self { sink, current: None, dicomdir, written, watcher, search, rewritten: Vec::new(), read: Vec::new() }
     }
 
     pub(super) fn run(mut self, mut steps: Receiver<Step>) -> Result<(Finished, Written), ExportError> {
@@ -70,33 +73,27 @@ impl Writer {
                 self.begin(&path, Packing::of(media_type), octets.len() as u64, &time)?;
                 self.put(&octets)
             }
-            Step::Spooled { path, media_type, time, mut file } => {
-                let length = io::copy(&mut file, &mut io::sink())?;
-                io::Seek::rewind(&mut file)?;
-                self.begin(&path, Packing::of(media_type), length, &time)?;
-                copy(&mut file, |octets| self.put(octets))
-            }
-            Step::Begin(expected) => {
-                self.begin(&expected.path, expected.packing, expected.size_bytes, &expected.time)?;
-                if let Some(search) = &mut self.search {
-                    search.pass_over(&expected);
-                }
-                let rewriter = expected.rewritten.as_ref().map(Rewritten::rewriter);
-                self.current = Some(Current { expected, sha1: Sha1::new(), size_bytes: 0, head: Vec::new(), rewriter });
-                Ok(())
-            }
+            Step::Spooled { path, media_type, time, file } => self.spooled(&path, Packing::of(media_type), &time, file),
+            Step::Begin(expected) => self.begin_document(expected),
             Step::Block(octets) => self.block(&octets),
-            Step::File(path) => copy(&mut File::open(path)?, |octets| self.block(octets)),
-            Step::Temporary(mut file) => {
-                io::Seek::rewind(&mut file)?;
-                copy(file.as_file_mut(), |octets| self.block(octets))
-            }
-            Step::Stretch(stretch) => copy(&mut stretch.read(), |octets| self.block(octets)),
             Step::End => self.end(),
+            Step::Whole(expected, whole) => {
+                self.begin_document(expected)?;
+                match whole {
+                    Whole::Bytes(octets) => self.block(&octets)?,
+                    Whole::File(path) => self.blocks(&mut File::open(path)?)?,
+                    Whole::Stretch(stretch) => self.blocks(&mut stretch.read())?,
+                    Whole::Temporary(mut file) => {
+                        io::Seek::rewind(&mut file)?;
+                        self.blocks(file.as_file_mut())?;
+                    }
+                }
+                self.end()
+            }
             Step::Dicomdir { time } => {
-                let octets = std::mem::take(&mut self.dicomdir).write();
-                self.begin(names::DICOMDIR, Packing::Stored, octets.len() as u64, &time)?;
-                self.put(&octets)
+                let mut file = SpooledTempFile::new(BLOCK_BYTES);
+                std::mem::take(&mut self.dicomdir).write(&mut file)?;
+                self.spooled(names::DICOMDIR, Packing::Stored, &time, file)
             }
         }
     }
@@ -106,6 +103,40 @@ impl Writer {
             search.begin(path);
         }
         self.sink.begin(path, packing, size_bytes, time)
+    }
+
+    /// A file of ours that may be long.
+    fn spooled(
+        &mut self,
+        path: &str,
+        packing: Packing,
+        time: &str,
+        mut file: SpooledTempFile,
+    ) -> Result<(), ExportError> {
+        let length = io::Seek::seek(&mut file, io::SeekFrom::End(0))?;
+        io::Seek::rewind(&mut file)?;
+        self.begin(path, packing, length, time)?;
+        let mut block = vec![0; BLOCK_BYTES];
+        copy(&mut file, &mut block, |octets| self.put(octets))
+    }
+
+    fn begin_document(&mut self, expected: Expected) -> Result<(), ExportError> {
+        self.begin(&expected.path, expected.packing, expected.size_bytes, &expected.time)?;
+        if let Some(search) = &mut self.search {
+            search.pass_over(&expected);
+        }
+        let rewriter = expected.rewritten.as_deref().map(Rewritten::rewriter);
+        self.current = Some(Current { expected, sha1: Sha1::new(), size_bytes: 0, head: Vec::new(), rewriter });
+        Ok(())
+    }
+
+    /// Octets of a document, from where they lie. One buffer serves for all documents: there may be many small ones.
+    fn blocks(&mut self, from: &mut impl Read) -> Result<(), ExportError> {
+        let mut block = std::mem::take(&mut self.read);
+        block.resize(BLOCK_BYTES, 0);
+        let done = copy(from, &mut block, |octets| self.block(octets));
+        self.read = block;
+        done
     }
 
     /// Writes octets in which no BSN is left.
@@ -183,10 +214,13 @@ impl Writer {
     }
 }
 
-fn copy(from: &mut impl Read, mut to: impl FnMut(&[u8]) -> Result<(), ExportError>) -> Result<(), ExportError> {
-    let mut block = vec![0; BLOCK_BYTES];
+fn copy(
+    from: &mut impl Read,
+    block: &mut [u8],
+    mut to: impl FnMut(&[u8]) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
     loop {
-        let count = from.read(&mut block)?;
+        let count = from.read(block)?;
         match block.get(..count) {
             Some(octets) if !octets.is_empty() => to(octets)?,
             _ => return Ok(()),

@@ -1,5 +1,7 @@
 //! Documents of a set, read from the medium: into the store, or to be looked at only.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
@@ -20,6 +22,9 @@ use crate::{
     },
     wire::xdm::{EntryId, Medium},
 };
+
+/// How often it is asked, while the documents of a set come in, whether it is to be taken still.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Importer {
     /// Reads the documents of a set and keeps none.
@@ -45,7 +50,8 @@ impl Importer {
         Ok(())
     }
 
-    /// Brings the documents of a set into the store; none when one of them is not what it should be: then all are gone.
+    /// Brings the documents of a set into the store; none when one of them is not what it should be, or the package was withdrawn: then
+    /// all are gone.
     pub(super) async fn receive_all(
         &self,
         running: &Running<'_>,
@@ -55,7 +61,15 @@ impl Importer {
     ) -> Result<Option<Vec<SubmittedDocument>>, ImportError> {
         let ids: Vec<Box<str>> = entries(submit).map(|entry| entry.id.clone().unwrap_or_default()).collect();
         let mut submitted = Vec::with_capacity(documents.len());
+        let mut asked = Instant::now();
         for (number, (document, id)) in documents.iter().zip(ids).enumerate() {
+            if asked.elapsed() >= ASK_AGAIN {
+                asked = Instant::now();
+                if !self.is_wanted().await? {
+                    set.state = SetState::Skipped;
+                    return Ok(None);
+                }
+            }
             let (Some(entry), Some(report)) = (document.entry, set.documents.get_mut(number)) else { continue };
             match self.receive(&running.examined.medium, entry, document, running.progress).await? {
                 Ok((received, measured)) => {
