@@ -181,6 +181,7 @@ mod tests {
             ended_ms: None,
             expires_ms: None,
             receipt: None,
+            instance: String::new(),
             mail: None,
         };
         why_not(Some(&package))

@@ -121,7 +121,8 @@ fn r_32_45_what_we_write_is_read() {
         let octets = dicom_object(&format!("2.999.1.{number}"), "P1", "2.999.1", series);
         dir.add(&format!("DICOM/SET00001/IM00000{number}"), &octets).expect("listed");
     }
-    let octets = dir.write();
+    let mut octets = Vec::new();
+    dir.write(&mut octets).expect("written");
     let read = read_dicomdir(&octets, 100).expect("in order");
     assert_eq!((read.records.len(), read.references().count()), (7, 3));
     assert_eq!((read.unreached, read.broken_links, read.is_explicit_little), (0, 0, true));

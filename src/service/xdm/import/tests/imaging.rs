@@ -21,7 +21,9 @@ fn dicomdir(names: &[&str]) -> Vec<u8> {
     for (number, name) in (1..).zip(names) {
         dir.add(name, &slice(number)).expect("listed");
     }
-    dir.write()
+    let mut octets = Vec::new();
+    dir.write(&mut octets).expect("written");
+    octets
 }
 
 /// A package of a note, with a DICOMDIR of these names and slices in files of those.
