@@ -10,7 +10,7 @@ mod record;
 
 use std::{
     collections::{HashMap, HashSet},
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     names::{NotIso9660, check_iso_9660},
 };
 use keys::Keys;
-use record::{Record, Referenced, element};
+use record::{Record, Referenced, element, encoded};
 
 const SOP_CLASS: &str = "1.2.840.10008.1.3.10";
 const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
@@ -52,6 +52,9 @@ pub enum NotListed {
     /// Another object of the package has its identifier.
     #[error("an object with the same SOP Instance UID is in the DICOMDIR")]
     Duplicate,
+    /// Its record cannot be written down.
+    #[error("its record cannot be kept: {0}")]
+    Kept(io::ErrorKind),
 }
 
 /// Sixteen octets that stand for a text; two texts never share them.
@@ -62,21 +65,25 @@ fn digest(octets: &[u8]) -> Digest {
     half
 }
 
-/// A DICOMDIR under construction.
-#[derive(Debug, Default)]
-pub struct DicomDir {
+/// Where a record stands among all.
+type Place = u32;
+
+/// A DICOMDIR under construction. What its records say lies in a file, which may be large.
+#[derive(Debug)]
+pub struct DicomDir<F> {
+    file: F,
     /// All but leaves, by type and identity: their places among `records`.
-    known: HashMap<(usize, &'static str, Vec<u8>), usize>,
+    known: HashMap<(Option<Place>, &'static str, Vec<u8>), Place>,
     records: Vec<Record>,
     /// Stand for SOP Instance UIDs.
     instances: HashSet<Digest>,
-    roots: Vec<usize>,
+    roots: Vec<Place>,
 }
 
-impl DicomDir {
-    /// One without records.
-    pub fn new() -> Self {
-        Self::default()
+impl<F: Read + Write + Seek> DicomDir<F> {
+    /// One without records, that keeps them in an empty file.
+    pub fn new(file: F) -> Self {
+        Self { file, known: HashMap::new(), records: Vec::new(), instances: HashSet::new(), roots: Vec::new() }
     }
 
     /// Adds the object at this path that begins with these octets. The keys that had to be made up.
@@ -110,50 +117,59 @@ impl DicomDir {
         }
         let mut made_up = Vec::new();
         let patient_identity = [trimmed(keys.get(keys::PATIENT_ID)), b"\\", trimmed(keys.get(keys::ISSUER))].concat();
-        let mut place = usize::MAX;
+        let mut place = None;
         for (level, identity) in [
             ("PATIENT", patient_identity),
             ("STUDY", trimmed(keys.get(keys::STUDY_UID)).to_vec()),
             ("SERIES", trimmed(keys.get(keys::SERIES_UID)).to_vec()),
         ] {
             let parent = place;
-            place = match self.known.get(&(parent, level, identity.clone())) {
+            let key = (parent, level, identity);
+            place = Some(match self.known.get(&key) {
                 Some(place) => *place,
                 None => {
                     let number = self.siblings(parent) + 1;
-                    let record = Record::new(level, &keys.of_level(level, number, &mut made_up), None);
-                    let place = self.push(parent, record);
-                    self.known.insert((parent, level, identity), place);
+                    let place =
+                        self.push(parent, &encoded(level, &keys.of_level(level, number, &mut made_up), None))?;
+                    self.known.insert(key, place);
                     place
                 }
-            };
+            });
         }
         let number = self.siblings(place) + 1;
         let object = Referenced { path, sop_class: class, instance, transfer_syntax: header.transfer_syntax };
-        let record = Record::new(kind, &keys.of_level(kind, number, &mut made_up), Some(object));
-        self.push(place, record);
+        self.push(place, &encoded(kind, &keys.of_level(kind, number, &mut made_up), Some(object)))?;
         Ok(made_up)
     }
 
-    fn siblings(&self, parent: usize) -> usize {
-        self.records.get(parent).map_or(self.roots.len(), |record| record.children.len())
+    fn record(&self, place: Place) -> Option<&Record> {
+        self.records.get(place as usize)
     }
 
-    fn push(&mut self, parent: usize, record: Record) -> usize {
-        let place = self.records.len();
-        self.records.push(record);
-        match self.records.get_mut(parent) {
+    fn siblings(&self, parent: Option<Place>) -> usize {
+        parent.and_then(|parent| self.record(parent)).map_or(self.roots.len(), |record| record.children.len())
+    }
+
+    fn push(&mut self, parent: Option<Place>, octets: &[u8]) -> Result<Place, NotListed> {
+        let too_many = NotListed::Kept(io::ErrorKind::FileTooLarge);
+        let place = Place::try_from(self.records.len()).map_err(|_| too_many)?;
+        let length = u32::try_from(octets.len()).map_err(|_| too_many)?;
+        let at = self.records.last().map_or(0, Record::end);
+        let kept = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.write_all(octets));
+        kept.map_err(|error| NotListed::Kept(error.kind()))?;
+        self.records.push(Record::new(at, length));
+        match parent.and_then(|parent| self.records.get_mut(parent as usize)) {
             Some(parent) => parent.children.push(place),
             None => self.roots.push(place),
         }
-        place
+        Ok(place)
     }
 
     /// Writes the file.
     ///
     /// # Errors
     /// Those of `file`.
-    pub fn write(self, file: &mut dyn Write) -> io::Result<()> {
+    pub fn write(mut self, file: &mut dyn Write) -> io::Result<()> {
         let mut head = file_meta(&self.identity());
         element(&mut head, 0x0004_1130, b"CS", FILE_SET_ID.as_bytes());
         let first = head.len();
@@ -163,12 +179,12 @@ impl DicomDir {
         let begin = first + 12 + 12 + 10 + 12;
         let mut at = begin;
         for place in &order {
-            if let (Some(offset), Some(record)) = (offsets.get_mut(*place), self.records.get(*place)) {
+            if let (Some(offset), Some(record)) = (offsets.get_mut(*place as usize), self.record(*place)) {
                 *offset = u32::try_from(at).unwrap_or(u32::MAX);
                 at += record.length();
             }
         }
-        let offset_of = |place: Option<&usize>| place.and_then(|place| offsets.get(*place)).copied().unwrap_or(0);
+        let offset_of = |place: Option<&Place>| place.and_then(|it| offsets.get(*it as usize)).copied().unwrap_or(0);
         let mut out = head;
         element(&mut out, 0x0004_1200, b"UL", &offset_of(self.roots.first()).to_le_bytes());
         element(&mut out, 0x0004_1202, b"UL", &offset_of(self.roots.last()).to_le_bytes());
@@ -177,10 +193,13 @@ impl DicomDir {
         out.extend_from_slice(&u32::try_from(at - begin).unwrap_or(u32::MAX).to_le_bytes());
         let nexts = self.nexts();
         for place in order {
-            if let Some(record) = self.records.get(place) {
-                record.write(&mut out, offset_of(nexts.get(&place)), offset_of(record.children.first()));
+            if let Some(record) = self.records.get(place as usize) {
+                let next = nexts.get(place as usize).filter(|next| **next != place);
+                record.write_head(&mut out, offset_of(next), offset_of(record.children.first()));
                 file.write_all(&out)?;
                 out.clear();
+                self.file.seek(SeekFrom::Start(record.at))?;
+                io::copy(&mut Read::by_ref(&mut self.file).take(record.octets()), file)?;
             }
         }
         file.write_all(&out)
@@ -198,20 +217,27 @@ impl DicomDir {
     }
 
     /// Every record before those below it, and siblings in their order.
-    fn depth_first(&self) -> Vec<usize> {
+    fn depth_first(&self) -> Vec<Place> {
         let mut order = Vec::with_capacity(self.records.len());
-        let mut open: Vec<usize> = self.roots.iter().rev().copied().collect();
+        let mut open: Vec<Place> = self.roots.iter().rev().copied().collect();
         while let Some(place) = open.pop() {
             order.push(place);
-            open.extend(self.records.get(place).into_iter().flat_map(|record| record.children.iter().rev().copied()));
+            open.extend(self.record(place).into_iter().flat_map(|record| record.children.iter().rev().copied()));
         }
         order
     }
 
-    /// The next sibling of each record that has one.
-    fn nexts(&self) -> HashMap<usize, usize> {
-        let levels = std::iter::once(&self.roots).chain(self.records.iter().map(|record| &record.children));
-        levels.flat_map(|level| level.iter().copied().zip(level.iter().skip(1).copied())).collect()
+    /// The next sibling of each record; the last one stands for itself.
+    fn nexts(&self) -> Vec<Place> {
+        let mut nexts: Vec<Place> = (0..).take(self.records.len()).collect();
+        for level in std::iter::once(&self.roots).chain(self.records.iter().map(|record| &record.children)) {
+            for (place, next) in level.iter().zip(level.iter().skip(1)) {
+                if let Some(of) = nexts.get_mut(*place as usize) {
+                    *of = *next;
+                }
+            }
+        }
+        nexts
     }
 }
 
@@ -239,7 +265,11 @@ mod tests {
         *,
     };
 
-    fn written(dir: DicomDir) -> Vec<u8> {
+    fn new() -> DicomDir<io::Cursor<Vec<u8>>> {
+        DicomDir::new(io::Cursor::default())
+    }
+
+    fn written(dir: DicomDir<io::Cursor<Vec<u8>>>) -> Vec<u8> {
         let mut octets = Vec::new();
         dir.write(&mut octets).unwrap();
         octets
@@ -283,7 +313,7 @@ mod tests {
 
     #[test]
     fn r_32_45_every_offset_leads_to_its_record() {
-        let mut dir = DicomDir::new();
+        let mut dir = new();
         for (path, object) in [
             ("DICOM/A1", object("P1", "1.1", "1.1.1", "1")),
             ("DICOM/A2", object("P2", "2.1", "2.1.1", "2")),
@@ -320,7 +350,7 @@ mod tests {
             octets.extend(file(class, &[(tag, b"UN", &long)]).split_off(file(class, &[]).len()));
             octets
         };
-        let mut dir = DicomDir::new();
+        let mut dir = new();
         let told = dir.add("DICOM/A1", &of("1", 0x0070_0081, CT)).unwrap();
         assert_eq!(told, missing_keys("DICOM/A1"));
         assert_eq!(dir.add("DICOM/A2", &of("2", 0x0020_000E, CT)), Err(NotListed::Missing("Series Instance UID")));
@@ -339,7 +369,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_listed_is_told() {
-        let mut dir = DicomDir::new();
+        let mut dir = new();
         let good = object("P1", "1.1", "1.1.1", "1");
         dir.add("DICOM/A1", &good).unwrap();
         assert_eq!(dir.add("DICOM/A2", &good), Err(NotListed::Duplicate));

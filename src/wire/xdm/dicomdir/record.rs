@@ -71,13 +71,15 @@ pub(super) fn element(out: &mut Vec<u8>, tag: Tag, vr: &[u8; 2], value: &[u8]) {
     out.extend(std::iter::repeat_n(pad, padding));
 }
 
-/// A directory record.
+/// A directory record, whose octets lie in a file.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// Everything from the record type on, encoded.
-    octets: Box<[u8]>,
+    /// Where they begin there.
+    pub(super) at: u64,
+    /// How many there are.
+    octets: u32,
     /// Places of the records below it.
-    pub(super) children: Vec<usize>,
+    pub(super) children: Vec<u32>,
 }
 
 /// The object of a record.
@@ -91,33 +93,49 @@ pub(super) struct Referenced<'a> {
 /// Item, next record, in use flag, lower level.
 const FIXED: usize = 8 + 12 + 10 + 12;
 
+/// A record of this type from the record type on, with its encoded keys, in ascending order of tags, and the object that it
+/// refers to.
+pub(super) fn encoded(kind: &str, keys: &[u8], object: Option<Referenced<'_>>) -> Vec<u8> {
+    let mut octets = Vec::new();
+    element(&mut octets, 0x0004_1430, b"CS", kind.as_bytes());
+    if let Some(object) = object {
+        element(&mut octets, 0x0004_1500, b"CS", object.path.replace('/', "\\").as_bytes());
+        element(&mut octets, 0x0004_1510, b"UI", object.sop_class.as_bytes());
+        element(&mut octets, 0x0004_1511, b"UI", object.instance.as_bytes());
+        element(&mut octets, 0x0004_1512, b"UI", object.transfer_syntax.as_bytes());
+    }
+    octets.extend_from_slice(keys);
+    octets
+}
+
 impl Record {
-    /// A record of this type with its encoded keys, in ascending order of tags, and the object that it refers to.
-    pub(super) fn new(kind: &str, keys: &[u8], object: Option<Referenced<'_>>) -> Self {
-        let mut octets = Vec::new();
-        element(&mut octets, 0x0004_1430, b"CS", kind.as_bytes());
-        if let Some(object) = object {
-            element(&mut octets, 0x0004_1500, b"CS", object.path.replace('/', "\\").as_bytes());
-            element(&mut octets, 0x0004_1510, b"UI", object.sop_class.as_bytes());
-            element(&mut octets, 0x0004_1511, b"UI", object.instance.as_bytes());
-            element(&mut octets, 0x0004_1512, b"UI", object.transfer_syntax.as_bytes());
-        }
-        octets.extend_from_slice(keys);
-        Self { octets: octets.into(), children: Vec::new() }
+    /// One with so many octets at this place.
+    pub(super) fn new(at: u64, octets: u32) -> Self {
+        Self { at, octets, children: Vec::new() }
     }
 
     /// Octets of the whole item.
     pub(super) fn length(&self) -> usize {
-        FIXED + self.octets.len()
+        FIXED + self.octets as usize
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>, next: u32, lower: u32) {
+    /// Appends all that stands before its octets.
+    pub(super) fn write_head(&self, out: &mut Vec<u8>, next: u32, lower: u32) {
         out.extend_from_slice(b"\xfe\xff\x00\xe0");
         out.extend_from_slice(&u32::try_from(self.length() - 8).unwrap_or(u32::MAX).to_le_bytes());
         element(out, 0x0004_1400, b"UL", &next.to_le_bytes());
         element(out, 0x0004_1410, b"US", &[0xFF, 0xFF]);
         element(out, 0x0004_1420, b"UL", &lower.to_le_bytes());
-        out.extend_from_slice(&self.octets);
+    }
+
+    /// Where its octets end.
+    pub(super) fn end(&self) -> u64 {
+        self.at + u64::from(self.octets)
+    }
+
+    /// How many octets it has in the file.
+    pub(super) fn octets(&self) -> u64 {
+        self.octets.into()
     }
 }
 

@@ -116,7 +116,7 @@ fn r_32_46_records_are_read_in_each_form() {
 
 #[test]
 fn r_32_45_what_we_write_is_read() {
-    let mut dir = DicomDir::new();
+    let mut dir = DicomDir::new(std::io::Cursor::new(Vec::new()));
     for (number, series) in [(1, "1.1"), (2, "1.1"), (3, "1.2")] {
         let octets = dicom_object(&format!("2.999.1.{number}"), "P1", "2.999.1", series);
         dir.add(&format!("DICOM/SET00001/IM00000{number}"), &octets).expect("listed");

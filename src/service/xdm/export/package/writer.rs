@@ -16,7 +16,7 @@ use crate::{
     wire::xdm::{
         dicom_header::{HEAD_BYTES, HeaderError},
         dicom_patient::PatientRewriter,
-        dicomdir::DicomDir,
+        dicomdir::{DicomDir, NotListed},
         names,
         zip_write::Packing,
     },
@@ -29,7 +29,7 @@ const BLOCK_BYTES: usize = 1 << 20;
 pub(super) struct Writer {
     sink: Sink,
     current: Option<Current>,
-    dicomdir: DicomDir,
+    dicomdir: DicomDir<SpooledTempFile>,
     written: Written,
     watcher: Watcher,
     search: Option<Search>,
@@ -50,7 +50,7 @@ struct Current {
 
 impl Writer {
     pub(super) fn new(sink: Sink, watcher: Watcher, search: Option<Search>) -> Self {
-        let (dicomdir, written) = (DicomDir::new(), Written::default());
+        let (dicomdir, written) = (empty_dicomdir(), Written::default());
         Self { sink, current: None, dicomdir, written, watcher, search, rewritten: Vec::new(), read: Vec::new() }
     }
 
@@ -92,7 +92,7 @@ impl Writer {
             }
             Step::Dicomdir { time } => {
                 let mut file = SpooledTempFile::new(BLOCK_BYTES);
-                std::mem::take(&mut self.dicomdir).write(&mut file)?;
+                std::mem::replace(&mut self.dicomdir, empty_dicomdir()).write(&mut file)?;
                 self.spooled(names::DICOMDIR, Packing::Stored, &time, file)
             }
         }
@@ -205,6 +205,7 @@ impl Writer {
                     });
                     self.written.warnings.extend(told);
                 }
+                Err(NotListed::Kept(error)) => return Err(ExportError::Io(error.into())),
                 Err(error) => {
                     self.written.warnings.push(format!("{}: not in the DICOMDIR: {error}", expected.path));
                 }
@@ -212,6 +213,10 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+fn empty_dicomdir() -> DicomDir<SpooledTempFile> {
+    DicomDir::new(SpooledTempFile::new(BLOCK_BYTES))
 }
 
 fn copy(

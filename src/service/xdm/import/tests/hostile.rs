@@ -119,7 +119,7 @@ const NAMES: [&str; 12] = [
 
 #[test]
 fn r_32_04_r_32_53_no_dicomdir_changes_what_becomes_of_the_documents() {
-    let mut dir = DicomDir::new();
+    let mut dir = DicomDir::new(std::io::Cursor::new(Vec::new()));
     for (number, name) in [(1, "DICOM/IM1"), (2, "DICOM/IM2"), (3, "DICOM/IM3")] {
         let octets = dicom_object(&format!("2.999.{number}"), "P1", "2.999.1", "2.999.2");
         dir.add(name, &octets).expect("listed");

@@ -17,7 +17,7 @@ fn slice(number: usize) -> Vec<u8> {
 
 /// A DICOMDIR of these slices, under these names.
 fn dicomdir(names: &[&str]) -> Vec<u8> {
-    let mut dir = DicomDir::new();
+    let mut dir = DicomDir::new(std::io::Cursor::new(Vec::new()));
     for (number, name) in (1..).zip(names) {
         dir.add(name, &slice(number)).expect("listed");
     }
