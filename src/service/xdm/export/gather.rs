@@ -198,7 +198,10 @@ impl Planner<'_> {
         for batch in ids.chunks(BATCH) {
             match origin.objects(ctx, &query(batch).build()).await {
                 Ok(mut objects) => {
-                    in_order_of(batch, &mut objects);
+                    // Sets that were submitted stay in the order of their registration, on which those of folders depend.
+                    if self.request.sets == Sets::New {
+                        in_order_of(batch, &mut objects);
+                    }
                     self.add_all(ctx, origin, objects).await?;
                 }
                 Err(error) if batch.len() > 1 && error.is_about_several_patients() => {

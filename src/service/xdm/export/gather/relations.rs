@@ -30,6 +30,9 @@ impl Planner<'_> {
             self.plan.drafts.iter().map(|draft| draft.entry_uuids().map(|uuid| uuid.to_string()).collect()).collect();
         let mut memberships = Vec::new();
         let (mut seen, mut dropped) = (HashSet::new(), 0_usize);
+        // Where a document is replaced, and relations from a later set, which may come after that.
+        let mut replaced_in: HashMap<EntryUuid, usize> = HashMap::new();
+        let mut later: Vec<(usize, EntryUuid, RegistryObject)> = Vec::new();
         for batch in uuids.iter().flat_map(|of_draft| of_draft.chunks(BATCH)) {
             let query = Query::new(v::QUERY_GET_ASSOCIATIONS).list("$uuid", batch.iter().cloned());
             for association in origin.objects(ctx, &query.build()).await? {
@@ -42,12 +45,23 @@ impl Planner<'_> {
                     (AssociationType::HasMember, (None, Some(_))) => memberships.push((source, association)),
                     (AssociationType::HasMember, _) => {}
                     // Sets are registered in their order, and none can replace what it brings along.
+                    (kind, (Some(one), Some(other))) if other < one && !kind.replaces() => {
+                        later.push((one, target, association));
+                    }
                     (kind, (Some(one), Some(other))) if other < one || other == one && !kind.replaces() => {
+                        if kind.replaces() {
+                            replaced_in.insert(target, one);
+                        }
                         dropped += usize::from(!self.keep(one, association)?);
                     }
                     _ => dropped += 1,
                 }
             }
+        }
+        for (one, target, association) in later {
+            // A registry takes none to a document that is deprecated by then (R-ASC-09).
+            let is_late = replaced_in.get(&target).is_some_and(|place| *place < one);
+            dropped += usize::from(is_late || !self.keep(one, association)?);
         }
         dropped += self.folders(ctx, origin, selected, memberships).await?;
         if dropped > 0 {
