@@ -198,8 +198,8 @@ impl Planner<'_> {
         for batch in ids.chunks(BATCH) {
             match origin.objects(ctx, &query(batch).build()).await {
                 Ok(mut objects) => {
-                    // Sets that were submitted stay in the order of their registration, on which those of folders depend.
-                    if self.request.sets == Sets::New {
+                    // Whole sets that were submitted stay in the order of their registration: folders lie in the first one.
+                    if self.request.sets == Sets::New || self.may_be_divided(ids.len()) {
                         in_order_of(batch, &mut objects);
                     }
                     self.add_all(ctx, origin, objects).await?;
