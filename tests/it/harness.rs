@@ -10,6 +10,7 @@ pub mod http;
 pub mod pki;
 pub mod postgres;
 pub mod privacy;
+pub mod python;
 pub mod sample;
 pub mod schemas;
 pub mod scratch;

@@ -20,7 +20,7 @@ use crate::{
     harness::{
         TestServer,
         certificates::{Issued, Key, Wanted},
-        sample, scratch,
+        http, python, sample, scratch,
         servers::{Prepared, Store, until},
         tls, trail, trials,
     },
@@ -34,8 +34,9 @@ type OnStore = fn(Store);
 
 pub fn trials() -> Vec<Trial> {
     let mut all: Vec<Trial> = Vec::new();
-    let alone: [(&'static str, Alone); 5] = [
+    let alone: [(&'static str, Alone); 6] = [
         ("r_32_26_over_starttls_a_package_goes_out_signed_and_encrypted", starttls),
+        ("r_32_26_a_package_goes_out_through_aiosmtpd", aiosmtpd),
         ("r_32_26_what_openssl_signed_and_encrypted_is_opened", opened),
         ("a_mail_that_is_refused_is_given_up", refused),
         ("a_mail_that_may_have_been_sent_is_not_sent_again", broken),
@@ -81,6 +82,11 @@ fn now_s() -> i64 {
 impl Post {
     /// Nothing where there is no Python.
     fn new(tls: &'static str, habit: &str) -> Option<Self> {
+        Self::with("python3", include_str!("mail/relay.py"), tls, habit)
+    }
+
+    /// Behind a relay that is this script.
+    fn with(python: &str, script: &str, tls: &'static str, habit: &str) -> Option<Self> {
         let folder = scratch::directory(&format!("post-{}", sample::number()));
         fs::create_dir_all(folder.join("partners")).expect("room");
         fs::create_dir_all(folder.join("out")).expect("room");
@@ -97,9 +103,8 @@ impl Post {
             tls::write(&folder, name, &authority.issue(&wanted));
         }
         fs::copy(folder.join("theirs.pem"), folder.join(format!("partners/{THEIRS}.pem"))).expect("copied");
-        let mut relay = Command::new("python3")
-            .arg("-c")
-            .arg(include_str!("mail/relay.py"))
+        let mut relay = Command::new(python)
+            .args(["-c", script])
             .args([&folder.join("out").display().to_string(), tls, habit])
             .args([folder.join("relay.pem"), folder.join("relay.key")])
             .stdout(Stdio::piped())
@@ -181,8 +186,21 @@ fn becomes(server: &TestServer, wanted: &str) -> Value {
 }
 
 fn starttls() -> Result<Completion, Failed> {
+    arrives(|tls| Post::new(tls, "take")).map_or_else(no_python, Ok)
+}
+
+fn aiosmtpd() -> Result<Completion, Failed> {
+    let Some(python) = python::with("aiosmtpd") else {
+        return Ok(Completion::ignored_with("aiosmtpd is not here (Debian: python3-aiosmtpd)"));
+    };
+    let relay = include_str!("mail/aiosmtpd_relay.py");
+    arrives(|tls| Post::with(python, relay, tls, "take")).ok_or_else(|| "aiosmtpd does not start".into())
+}
+
+/// A package gets through a relay to a correspondent who has OpenSSL and Python; nothing where the relay does not start.
+fn arrives(relay: impl Fn(&'static str) -> Option<Post>) -> Option<Completion> {
     for tls in ["starttls", "tls"] {
-        let Some(post) = Post::new(tls, "take") else { return no_python() };
+        let post = relay(tls)?;
         let server = post.server(Store::Sqlite);
         let package = package();
         send(&server, &package, &[]);
@@ -214,7 +232,7 @@ fn starttls() -> Result<Completion, Failed> {
         assert!(told.to_string().contains(THEIRS) && told.to_string().contains("110031"), "{told}");
         assert!(scratch::files_below(&server.prepared.data.join("xdm")).is_empty(), "the package is gone");
     }
-    Ok(Completion::Completed)
+    Some(Completion::Completed)
 }
 
 fn refused() -> Result<Completion, Failed> {
@@ -223,6 +241,8 @@ fn refused() -> Result<Completion, Failed> {
     send(&server, &package(), &[]);
     let failed = becomes(&server, "failed");
     assert_eq!(failed["problem"], "the mail relay refused (554)");
+    let metrics = http::get(server.operations.as_deref().expect("a listener"), "/metrics").expect("metrics").text();
+    assert!(metrics.contains("knoop_jobs_failed{kind=\"send-mail\"} 1"), "{metrics}");
     Ok(Completion::Completed)
 }
 

@@ -15,7 +15,7 @@ use super::{
     package::{Opened, here, pack_in},
     provide,
 };
-use crate::harness::{plain, sample, scratch, trials};
+use crate::harness::{plain, python, sample, scratch, trials};
 
 pub fn trials() -> Vec<Trial> {
     let mut all: Vec<Trial> = plain![r_32_44_a_dicom_document_lies_under_dicom].into();
@@ -140,11 +140,7 @@ fn everybody_reads() -> Result<Completion, Failed> {
     let left_out = told.filter(|it| it.contains("not in the DICOMDIR")).count();
     assert_eq!(bad["dicomObjects"], by_dcmtk(&folder.join("BAD/DICOMDIR"))?.len());
     assert_eq!(Some(left_out as u64 + bad["dicomObjects"].as_u64().unwrap_or(0)), bad["documents"].as_u64());
-    // Debian's Python has Debian's packages, whatever else is called python3.
-    let has_pydicom = |python: &&str| {
-        Command::new(python).args(["-c", "import pydicom"]).output().is_ok_and(|it| it.status.success())
-    };
-    let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(has_pydicom) else {
+    let Some(python) = python::with("pydicom") else {
         return Ok(Completion::ignored_with("pydicom is not here (Debian: python3-pydicom); DCMTK reads it"));
     };
     let mut command = Command::new(python);
