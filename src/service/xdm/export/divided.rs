@@ -7,26 +7,22 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek, Write},
+    io::{self, Read, Write},
     sync::Arc,
 };
 
 use openssl::sha::Sha1;
-use tokio::task::spawn_blocking;
 
 use super::{
     ExportError, Room,
     draft::Wanted,
     metadata::slot,
-    origin::{Origin, Source},
+    origin::{Blocks, Origin},
 };
 use crate::{
     model::{RequestContext, Sha1Hash, rim::RegistryObject, vocabulary as v},
     wire::xdm::multipart::{PartHead, Piece, RootPart, Splitter},
 };
-
-/// Octets that are read from a file at a time.
-const BLOCK_BYTES: usize = 1 << 20;
 
 /// A document taken apart.
 pub(super) struct Divided {
@@ -122,7 +118,7 @@ impl PartsFile {
             whole: (Sha1::new(), 0),
             unique_id: wanted.unique_id.clone(),
         };
-        let divided = take_apart(source, dividing).await?;
+        let divided = source.read_to(dividing).await?;
         let said = (said_bytes, slot(entry, v::SLOT_HASH).parse().ok());
         if said != (Some(divided.whole.1), Some(Sha1Hash::from_bytes(divided.whole.0.finish()))) {
             return Err(ExportError::SourceCorrupt(wanted.unique_id.to_string()));
@@ -145,7 +141,9 @@ struct Dividing {
     unique_id: Arc<str>,
 }
 
-impl Dividing {
+impl Blocks for Dividing {
+    type End = Self;
+
     fn block(&mut self, octets: &[u8]) -> Result<(), ExportError> {
         self.whole.0.update(octets);
         self.whole.1 += octets.len() as u64;
@@ -158,7 +156,9 @@ impl Dividing {
         self.pieces()?;
         Ok(self)
     }
+}
 
+impl Dividing {
     fn pieces(&mut self) -> Result<(), ExportError> {
         loop {
             let piece = self.splitter.next();
@@ -188,40 +188,4 @@ impl Dividing {
             }
         }
     }
-
-    fn file(&mut self, file: &mut impl Read) -> Result<(), ExportError> {
-        let mut block = vec![0; BLOCK_BYTES];
-        loop {
-            let count = file.read(&mut block)?;
-            match block.get(..count) {
-                Some(octets) if !octets.is_empty() => self.block(octets)?,
-                _ => return Ok(()),
-            }
-        }
-    }
-}
-
-async fn take_apart(source: Source, mut dividing: Dividing) -> Result<Dividing, ExportError> {
-    let aborted = |_| ExportError::Aborted;
-    if let Source::Reader(mut reader) = source {
-        while let Some(block) = reader.next().await {
-            let block = block?;
-            let divided = spawn_blocking(move || dividing.block(&block).map(|()| dividing));
-            dividing = divided.await.map_err(aborted)??;
-        }
-        return spawn_blocking(move || dividing.finish()).await.map_err(aborted)?;
-    }
-    let divided = spawn_blocking(move || {
-        match source {
-            Source::Bytes(bytes) => dividing.block(&bytes)?,
-            Source::File(path) => dividing.file(&mut File::open(path)?)?,
-            Source::Temporary(mut file) => {
-                file.rewind()?;
-                dividing.file(file.as_file_mut())?;
-            }
-            Source::Reader(_) => {}
-        }
-        dividing.finish()
-    });
-    divided.await.map_err(aborted)?
 }

@@ -1,9 +1,16 @@
 //! Where documents come from: registry and repository of this process, of a peer, or a folder of files.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{Read, Seek},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use futures_util::future::BoxFuture;
 use tempfile::NamedTempFile;
+use tokio::task::spawn_blocking;
 
 use super::{ExportError, draft::Wanted};
 use crate::{
@@ -60,12 +67,64 @@ pub type Describe = Box<
     dyn for<'a> Fn(&'a mut RequestContext, usize) -> BoxFuture<'a, Result<RegistryObject, ExportError>> + Send + Sync,
 >;
 
+/// Octets that are read from a file at a time.
+const BLOCK_BYTES: usize = 1 << 20;
+
 /// The octets of one document.
 pub(super) enum Source {
     Reader(DocumentReader),
     Temporary(NamedTempFile),
     Bytes(Vec<u8>),
     File(PathBuf),
+}
+
+/// Takes a document block by block.
+pub(super) trait Blocks: Send + Sized + 'static {
+    /// What is known in the end.
+    type End: Send;
+
+    fn block(&mut self, octets: &[u8]) -> Result<(), ExportError>;
+
+    fn finish(self) -> Result<Self::End, ExportError>;
+}
+
+impl Source {
+    /// Gives the whole document to somebody, where work that takes time hurts nobody.
+    pub(super) async fn read_to<T: Blocks>(self, mut taker: T) -> Result<T::End, ExportError> {
+        let aborted = |_| ExportError::Aborted;
+        if let Self::Reader(mut reader) = self {
+            while let Some(block) = reader.next().await {
+                let block = block?;
+                let taken = spawn_blocking(move || taker.block(&block).map(|()| taker));
+                taker = taken.await.map_err(aborted)??;
+            }
+            return spawn_blocking(move || taker.finish()).await.map_err(aborted)?;
+        }
+        let taken = spawn_blocking(move || {
+            match self {
+                Self::Bytes(bytes) => taker.block(&bytes)?,
+                Self::File(path) => file(&mut File::open(path)?, &mut taker)?,
+                Self::Temporary(mut temporary) => {
+                    temporary.rewind()?;
+                    file(temporary.as_file_mut(), &mut taker)?;
+                }
+                Self::Reader(_) => {}
+            }
+            taker.finish()
+        });
+        taken.await.map_err(aborted)?
+    }
+}
+
+fn file(file: &mut File, taker: &mut impl Blocks) -> Result<(), ExportError> {
+    let mut block = vec![0; BLOCK_BYTES];
+    loop {
+        let count = file.read(&mut block)?;
+        match block.get(..count) {
+            Some(octets) if !octets.is_empty() => taker.block(octets)?,
+            _ => return Ok(()),
+        }
+    }
 }
 
 impl Origin {

@@ -8,7 +8,7 @@ mod scanner;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{self, Read, Seek, Write},
+    io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
 };
 
@@ -22,7 +22,7 @@ use super::{
     ExportError, WithoutBsn,
     draft::Wanted,
     metadata::{set_slot, slot},
-    origin::{Origin, Source},
+    origin::{Blocks, Origin},
 };
 use crate::{
     model::{
@@ -36,8 +36,6 @@ use crate::{
 
 /// PID fields with numbers of the patient: alternate, account and social security.
 const OTHER_NUMBERS: [u8; 4] = [2, 4, 18, 19];
-/// Octets that are read from a file at a time.
-const BLOCK_BYTES: usize = 1 << 20;
 
 /// What is done with one document.
 pub(super) struct Changed {
@@ -114,7 +112,7 @@ impl<'a> Pseudonyms<'a> {
         let source = origin.retrieve(ctx, &[wanted]).await?.pop();
         let source = source.ok_or_else(|| ExportError::Missing(wanted.unique_id.to_string()))?;
         let rewriter = PatientRewriter::new(number.id(), number.authority().as_str());
-        let measured = measure(source, rewriter, &wanted.unique_id).await?;
+        let measured = source.read_to(Measuring::new(rewriter, &wanted.unique_id)).await?;
         let said = (slot(entry, v::SLOT_SIZE).parse().ok(), slot(entry, v::SLOT_HASH).parse().ok());
         if said != (Some(measured.read_bytes), Some(measured.read_sha1)) {
             return Err(ExportError::SourceCorrupt(wanted.unique_id.to_string()));
@@ -281,11 +279,9 @@ struct Measuring {
 }
 
 impl Measuring {
-    fn block(&mut self, octets: &[u8]) -> Result<(), ExportError> {
-        self.read.0.update(octets);
-        self.read.1 += octets.len() as u64;
-        let rewritten = self.rewriter.write(octets, &mut self.block);
-        self.made(rewritten)
+    fn new(rewriter: PatientRewriter, unique_id: &str) -> Self {
+        let fresh = || (Sha1::new(), 0);
+        Self { rewriter, read: fresh(), made: fresh(), block: Vec::new(), unique_id: unique_id.into() }
     }
 
     fn made(&mut self, rewritten: Result<(), crate::wire::xdm::dicom_header::HeaderError>) -> Result<(), ExportError> {
@@ -295,16 +291,16 @@ impl Measuring {
         self.block.clear();
         Ok(())
     }
+}
 
-    fn file(&mut self, file: &mut impl Read) -> Result<(), ExportError> {
-        let mut block = vec![0; BLOCK_BYTES];
-        loop {
-            let count = file.read(&mut block)?;
-            match block.get(..count) {
-                Some(octets) if !octets.is_empty() => self.block(octets)?,
-                _ => return Ok(()),
-            }
-        }
+impl Blocks for Measuring {
+    type End = Measured;
+
+    fn block(&mut self, octets: &[u8]) -> Result<(), ExportError> {
+        self.read.0.update(octets);
+        self.read.1 += octets.len() as u64;
+        let rewritten = self.rewriter.write(octets, &mut self.block);
+        self.made(rewritten)
     }
 
     fn finish(mut self) -> Result<Measured, ExportError> {
@@ -318,32 +314,4 @@ impl Measuring {
             sha1: sha1(self.made.0),
         })
     }
-}
-
-async fn measure(source: Source, rewriter: PatientRewriter, unique_id: &str) -> Result<Measured, ExportError> {
-    let fresh = || (Sha1::new(), 0);
-    let (read, made, unique_id) = (fresh(), fresh(), unique_id.into());
-    let mut measuring = Measuring { rewriter, read, made, block: Vec::new(), unique_id };
-    let aborted = |_| ExportError::Aborted;
-    if let Source::Reader(mut reader) = source {
-        while let Some(block) = reader.next().await {
-            let block = block?;
-            let measured = spawn_blocking(move || measuring.block(&block).map(|()| measuring));
-            measuring = measured.await.map_err(aborted)??;
-        }
-        return spawn_blocking(move || measuring.finish()).await.map_err(aborted)?;
-    }
-    let measured = spawn_blocking(move || {
-        match source {
-            Source::Bytes(bytes) => measuring.block(&bytes)?,
-            Source::File(path) => measuring.file(&mut File::open(path)?)?,
-            Source::Temporary(mut file) => {
-                file.rewind()?;
-                measuring.file(file.as_file_mut())?;
-            }
-            Source::Reader(_) => {}
-        }
-        measuring.finish()
-    });
-    measured.await.map_err(aborted)?
 }
