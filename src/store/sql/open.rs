@@ -16,6 +16,7 @@ use sqlx::{
 use super::{
     Inner, Store,
     audit::{AuditFiles, AuditWriter},
+    checkpoint,
     dialect::Dialect,
     readers::Readers,
     row_ids::RowIds,
@@ -153,7 +154,7 @@ async fn open_sqlite(settings: &SqliteSettings) -> Result<(Db, Writer), StoreErr
     let readers =
         Readers::open(&reading, &pool(1), settings.readers, settings.statement_timeout).await.map_err(failed)?;
     let checkpoints = pool(1)
-        .connect_with(sqlite_options(settings, 64).synchronous(SqliteSynchronous::Full))
+        .connect_with(sqlite_options(settings, 64).synchronous(SqliteSynchronous::Full).busy_timeout(checkpoint::WAITS))
         .await
         .map_err(failed)?;
     let thread = Writer::sqlite(writer.clone(), checkpoints, &settings.path)?;

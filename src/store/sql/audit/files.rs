@@ -15,7 +15,7 @@ use sqlx::{
 use crate::store::{
     StoreError,
     sql::{
-        ReadTx,
+        ReadTx, checkpoint,
         dialect::Dialect,
         export::vacuum_into,
         tx::{OwnConnection, read_error},
@@ -126,7 +126,7 @@ impl AuditFiles {
 
     /// The connection that folds the log of a month's file into it.
     pub(super) async fn open_checkpointer(&self, month: Month) -> Result<SqlitePool, StoreError> {
-        let options = options(&self.path(month)).synchronous(SqliteSynchronous::Full);
+        let options = options(&self.path(month)).synchronous(SqliteSynchronous::Full).busy_timeout(checkpoint::WAITS);
         let opened = pool().connect_with(options).await;
         opened.map_err(|error| read_error(Dialect::Sqlite, "open of the audit", &error))
     }
