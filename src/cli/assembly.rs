@@ -211,7 +211,8 @@ pub(super) async fn run(
     }
     probes::gauges(config, &store, &metrics);
     probes::generation(&tls.generation, &metrics);
-    let mut operations = Operations::new(Arc::clone(&metrics), probes::checks(&store, &documents));
+    let mut operations = Operations::new(Arc::clone(&metrics), probes::checks(&store, &documents))
+        .with_count(probes::jobs(&store, &metrics));
     let delivery = audit_delivery::worker(config, &store, &auditor, &tls)?;
     if let Some(delivery) = &delivery {
         delivery.register().await.context("the audit repositories cannot be noted")?;

@@ -21,13 +21,21 @@ pub struct Operations {
     metrics: Arc<Metrics>,
     checks: Vec<(&'static str, Check)>,
     remarks: Vec<Remarks>,
+    counts: Vec<Check>,
     pub(super) stopping: AtomicBool,
 }
 
 impl Operations {
     /// With the counters and the named checks, such as `database` and `documents`.
     pub fn new(metrics: Arc<Metrics>, checks: Vec<(&'static str, Check)>) -> Self {
-        Self { metrics, checks, remarks: Vec::new(), stopping: AtomicBool::new(false) }
+        Self { metrics, checks, remarks: Vec::new(), counts: Vec::new(), stopping: AtomicBool::new(false) }
+    }
+
+    /// Adds what is counted each time that somebody asks for /metrics.
+    #[must_use]
+    pub fn with_count(mut self, count: Check) -> Self {
+        self.counts.push(count);
+        self
     }
 
     /// Adds remarks to the answer of /health/ready; they do not make it less ready.
@@ -71,6 +79,11 @@ async fn ready(operations: web::Data<Operations>) -> HttpResponse {
 }
 
 async fn metrics(operations: web::Data<Operations>) -> HttpResponse {
+    for count in &operations.counts {
+        if let Err(reason) = count().await {
+            tracing::warn!(reason, "some gauges are those of the last time");
+        }
+    }
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
         .body(operations.metrics.text())

@@ -118,6 +118,7 @@ impl Metrics {
         let family = Family::<Vec<(&'static str, String)>, Gauge>::default();
         self.registry.lock().unwrap_or_else(PoisonError::into_inner).register(name, help, family.clone());
         let read = move || {
+            family.clear();
             for (value, number) in read() {
                 family.get_or_create(&vec![(label, value)]).set(number);
             }

@@ -1,13 +1,17 @@
 //! What the operator's listener is told of the stores: whether they answer, and how full they are.
 
-use std::{future::Future, path::PathBuf};
+use std::{
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use crate::{
     config::{Config, DatabaseLocation},
     http::{Check, Metrics},
     security::tls::Generation,
     store::{
-        Store, StoreError,
+        JobState, Store, StoreError,
         documents::{BlobId, DocumentError, DocumentStore},
     },
 };
@@ -41,6 +45,34 @@ pub(super) fn gauges(config: &Config, store: &Store, metrics: &Metrics) {
             std::fs::metadata(&log).map_or(0, |found| i64::try_from(found.len()).unwrap_or(i64::MAX))
         });
     }
+}
+
+/// Counts jobs by kind each time that somebody asks: what waits, and what did not get through.
+pub(super) fn jobs(store: &Store, metrics: &Metrics) -> Check {
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let gauges = [
+        (JobState::Waiting, "jobs_waiting", "Jobs not begun, or to be tried again"),
+        (JobState::Running, "jobs_running", "Jobs that somebody works on"),
+        (JobState::Failed, "jobs_failed", "Jobs that were given up and are kept for a person to look at"),
+    ];
+    for (wanted, name, help) in gauges {
+        let counts = Arc::clone(&counts);
+        metrics.gauges(name, help, "kind", move || {
+            let counts: MutexGuard<'_, Vec<(String, JobState, i64)>> =
+                counts.lock().unwrap_or_else(PoisonError::into_inner);
+            let these = counts.iter().filter(|(_, state, _)| *state == wanted);
+            these.map(|(kind, _, count)| (kind.clone(), *count)).collect()
+        });
+    }
+    let store = store.clone();
+    check(move || {
+        let (store, counts) = (store.clone(), Arc::clone(&counts));
+        async move {
+            let counted = store.read().await?.count_jobs().await?;
+            *counts.lock().unwrap_or_else(PoisonError::into_inner) = counted;
+            Ok::<(), StoreError>(())
+        }
+    })
 }
 
 /// Counts changes of trust, revocations and nodes.
