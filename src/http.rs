@@ -30,6 +30,7 @@ mod report;
 mod routes;
 mod serve;
 mod settings;
+mod spool_room;
 mod strangers;
 mod stream;
 #[cfg(test)]

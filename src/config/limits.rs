@@ -13,6 +13,8 @@ pub struct LimitsConfig {
     pub document_bytes: u64,
     /// A whole message (S-IN-03).
     pub message_bytes: u64,
+    /// All documents on their way in (S-IN-04).
+    pub spool_bytes: u64,
     /// Elements within elements (S-IN-09).
     pub xml_depth: usize,
     /// Elements in a root part (S-IN-10).
@@ -86,6 +88,7 @@ impl LimitsConfig {
             root_part_bytes: s.size("limits.root_part", "8 MiB", "64 MiB"),
             document_bytes: s.size("limits.document", "4 GiB", "4 GiB"),
             message_bytes: s.size("limits.message", "8 GiB", "8 GiB"),
+            spool_bytes: s.size("limits.spool", "20 GiB", "16384 GiB"),
             xml_depth: s.number("limits.xml_depth", 128, 16, 200),
             xml_nodes: s.number("limits.xml_nodes", 200_000, 1_000, 1_000_000),
             xml_attributes: s.number("limits.xml_attributes", 64, 16, 64),

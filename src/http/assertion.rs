@@ -117,6 +117,8 @@ impl Sender<'_> {
     /// # Errors
     /// The fault that the sender is told.
     pub(super) async fn judge(&mut self, message: &mut Decoded) -> Result<(), Refused> {
+        // The assertion is good or not when it is whole, however long its message took to come.
+        self.ctx.now = self.endpoint.now();
         let header = &message.header;
         self.ctx.message_id = header.message_id.as_deref().unwrap_or_default().into();
         let rejected = |fault| Refused {

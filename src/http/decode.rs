@@ -92,7 +92,7 @@ fn decode_body(
         Some(transaction) => transaction,
         None => by_body(element.ns, element.local(), outside.action, taken)?,
     };
-    if !transaction.callers.iter().any(|role| outside.node.has_role(*role)) {
+    if !transaction.is_for(outside.node) {
         return Err(Fault::NotAllowed { transaction: transaction.number });
     }
     let (ns, local) = transaction.body;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::{HttpSettings, UserAssertions, gates::Gates, identify::Admission, metrics::Metrics};
+use super::{HttpSettings, UserAssertions, gates::Gates, identify::Admission, metrics::Metrics, spool_room::SpoolRoom};
 use crate::{
     model::{Ids, RequestContext},
     security::repeats::Repeats,
@@ -39,6 +39,8 @@ pub struct Endpoint {
     pub(super) packages: Option<Packages>,
     /// Requests are refused while a repository is so far behind; absent refuses none.
     audit_limit: Option<(Arc<Backlogs>, Duration)>,
+    /// Room for documents on their way in.
+    pub(super) spool_room: SpoolRoom,
     /// Room for answers in memory, in units of [`ANSWER_UNIT`].
     pub(super) answers: Arc<Semaphore>,
 }
@@ -60,6 +62,7 @@ impl Endpoint {
         let permits = usize::try_from(settings.answers_bytes / ANSWER_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
         let answers = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
         let gates = Gates::new(settings.gates);
+        let spool_room = SpoolRoom::new(settings.spool_bytes);
         Self {
             registry,
             repository,
@@ -74,6 +77,7 @@ impl Endpoint {
             audit_view: None,
             packages: None,
             audit_limit: None,
+            spool_room,
             answers,
         }
     }

@@ -61,6 +61,9 @@ pub(super) enum Busy {
     /// Too many of all nodes.
     #[error("as many requests are in flight as are answered at a time")]
     All,
+    /// Too many documents on their way in.
+    #[error("documents of all nodes on their way in have all the room that there is for them")]
+    Spool,
 }
 
 impl Busy {
@@ -70,6 +73,7 @@ impl Busy {
             Self::Rate { .. } => "rate",
             Self::InFlight => "in-flight",
             Self::All => "all-in-flight",
+            Self::Spool => "spool",
         }
     }
 
@@ -78,6 +82,7 @@ impl Busy {
         match self {
             Self::Rate { retry_after_s } => retry_after_s,
             Self::InFlight | Self::All => 1,
+            Self::Spool => 30,
         }
     }
 }

@@ -24,6 +24,7 @@ use super::{
     endpoint::Endpoint,
     gates::Busy,
     identify::{self, Admission, identify},
+    judged,
     metrics::Outcome,
     parts::{IntakeError, Message, read_package},
     report::{Report, Told},
@@ -106,7 +107,7 @@ async fn exchange(
     match take_in(request, body, &media, &taken, sender).await {
         Ok(message) => {
             report.unreferenced = message.unreferenced;
-            answered(message, mtom, endpoint, admission, &mut ctx, report).await
+            answered(message, mtom, request, endpoint, admission, &mut ctx, report).await
         }
         Err(IntakeError::Body(BodyError::Slow)) => refuse(StatusCode::REQUEST_TIMEOUT, report),
         Err(IntakeError::Body(BodyError::Broken)) => refuse(StatusCode::BAD_REQUEST, report),
@@ -115,6 +116,7 @@ async fn exchange(
             let rejected = Rejected { fault, relates_to: None, action: None };
             faulted(&rejected.into(), mtom, endpoint, admission, report)
         }
+        Err(IntakeError::NoRoom) => later(Busy::Spool, endpoint, admission, report),
         Err(IntakeError::Refused(refused)) => {
             let action = refused.rejected.action.as_deref();
             if let Some(transaction) = taken.iter().find(|transaction| action == Some(transaction.action)) {
@@ -191,30 +193,43 @@ async fn take_in(
     }
     let mut decoded = decode(&octets, None).map_err(IntakeError::Refused)?;
     sender.judge(&mut decoded).await.map_err(IntakeError::Refused)?;
-    Ok(Message { decoded, parts: HashMap::new(), unreferenced: 0 })
+    Ok(Message { decoded, parts: HashMap::new(), unreferenced: 0, share: None })
 }
 
 /// Hands a whole message to its actor.
 async fn answered(
     message: Message,
     mtom: bool,
+    request: &HttpRequest,
     endpoint: &Endpoint,
     admission: &Admission,
     ctx: &mut RequestContext,
     report: &mut Report,
 ) -> Sent {
-    let Message { decoded, parts, .. } = message;
+    let Message { decoded, parts, share: _share, .. } = message;
     let (header, transaction) = (decoded.header.clone(), decoded.transaction);
     report.understood(transaction, header.message_id.as_deref());
     let pass = match endpoint.gates.enter_transaction(&admission.record, transaction.number) {
         Ok(pass) => pass,
         Err(busy) => return later(busy, endpoint, admission, report),
     };
-    // Much time may have passed since the request began.
+    // Much time may have passed since the request began: who was let in then may not be any more.
     ctx.now = endpoint.now();
+    if let Some(response) = judged::refusal(request, endpoint).await {
+        report.refused(vec![Told::http(response.status())]);
+        return Sent { response, octets: 0 };
+    }
+    match identify(request, endpoint) {
+        Ok(again) => ctx.caller = again.caller,
+        Err(stranger) => return refused(stranger.refuse(endpoint, report).await),
+    }
     let envelope =
         Envelope { mtom, relates_to: header.message_id.as_deref(), reference_parameters: &header.reference_parameters };
-    let mut sent = match act::act(decoded, parts, endpoint, ctx).await {
+    let acted = match transaction.is_for(&ctx.caller.node) {
+        true => act::act(decoded, parts, endpoint, ctx).await,
+        false => Err(Fault::NotAllowed { transaction: transaction.number }),
+    };
+    let mut sent = match acted {
         Ok(reply) => {
             let was_done = reply.is_done();
             let sent = answer::reply(reply, transaction, &envelope, endpoint, ctx, report);

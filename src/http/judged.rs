@@ -1,4 +1,4 @@
-//! Every request of an open connection: whether its certificate is still taken.
+//! Every request of an open connection: whether its certificate is still taken, when it begins and when it is whole.
 //!
 //! Source: design section 9 (TLS): the generation of trust, CRLs and nodes is compared at each request.
 
@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 
 use actix_http::ConnectionType;
 use actix_web::{
-    Error, HttpResponse,
+    Error, HttpRequest, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     middleware::Next,
@@ -18,35 +18,39 @@ use super::{
 };
 use crate::security::tls::{Live, PeerCertificate, Reason};
 
-/// Passes a request on, or refuses it with 403 and ends the connection. Without TLS there is nothing to judge.
+/// Passes a request on, or refuses it.
 pub(super) async fn judged<B: MessageBody>(
-    tls: Option<Arc<Live>>,
     endpoint: Arc<Endpoint>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let peer = request.conn_data::<Arc<PeerCertificate>>();
-    if let Some((tls, peer)) = tls.as_ref().zip(peer)
-        && let Err(reason) = tls.judge_again(peer)
-    {
-        if let Some(repeated) = endpoint.repeats.tell(&peer.subject, reason.as_str(), Instant::now()) {
-            tracing::warn!(
-                peer = %peer.address, subject = &*peer.subject, reason = reason.as_str(), repeated,
-                "a client whose connection was open was refused: {reason}; {}", reason.how_to_mend()
-            );
-            let refused = Refused {
-                subject: Some(&peer.subject),
-                address: Some(peer.address.ip()),
-                expired: reason == Reason::Expired,
-                reason: reason.as_str(),
-                text: format!("its connection was open, and {reason}"),
-                repeated,
-            };
-            strangers::record(&endpoint, &refused).await;
-        }
-        let mut response = HttpResponse::Forbidden().finish();
-        response.head_mut().set_connection_type(ConnectionType::Close);
-        return Ok(request.into_response(response).map_into_right_body());
+    match refusal(request.request(), &endpoint).await {
+        Some(response) => Ok(request.into_response(response).map_into_right_body()),
+        None => Ok(next.call(request).await?.map_into_left_body()),
     }
-    Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// 403 and the end of the connection for a certificate that is taken no more. Without TLS there is nothing to judge.
+pub(super) async fn refusal(request: &HttpRequest, endpoint: &Endpoint) -> Option<HttpResponse> {
+    let tls = request.conn_data::<Arc<Live>>();
+    let (tls, peer) = tls.zip(request.conn_data::<Arc<PeerCertificate>>())?;
+    let reason = tls.judge_again(peer).err()?;
+    if let Some(repeated) = endpoint.repeats.tell(&peer.subject, reason.as_str(), Instant::now()) {
+        tracing::warn!(
+            peer = %peer.address, subject = &*peer.subject, reason = reason.as_str(), repeated,
+            "a client whose connection was open was refused: {reason}; {}", reason.how_to_mend()
+        );
+        let refused = Refused {
+            subject: Some(&peer.subject),
+            address: Some(peer.address.ip()),
+            expired: reason == Reason::Expired,
+            reason: reason.as_str(),
+            text: format!("its connection was open, and {reason}"),
+            repeated,
+        };
+        strangers::record(endpoint, &refused).await;
+    }
+    let mut response = HttpResponse::Forbidden().finish();
+    response.head_mut().set_connection_type(ConnectionType::Close);
+    Some(response)
 }

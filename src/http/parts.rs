@@ -1,7 +1,7 @@
 //! MTOM packages on their way in: the root part to memory, documents to the document store as they arrive.
 //!
 //! The root part mostly comes first, is decoded at once, and tells which parts are wanted. A root part that comes later is
-//! found by `start`; until then every part is stored under its Content-ID (R-41-20).
+//! found by `start`; until then every part of a node that may send documents is stored under its Content-ID (R-41-20).
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,8 +12,10 @@ use super::{
     body::{Body, BodyError},
     decode::{Decoded, Refused},
     routes::Request,
+    spool_room::{NoRoom, SpoolShare},
 };
 use crate::{
+    model::NodeRole,
     service::repository::{DocumentError, Incoming, Received, Repository},
     wire::{
         mime::{ContentType, MimeError, Part, PartHeaders, Scanner},
@@ -29,6 +31,8 @@ pub(super) enum IntakeError {
     Body(BodyError),
     /// A fault answers.
     Refused(Refused),
+    /// Others have all the room for documents; the sender comes again.
+    NoRoom,
 }
 
 impl From<BodyError> for IntakeError {
@@ -66,6 +70,8 @@ pub(super) struct Message {
     pub(super) parts: HashMap<Box<str>, Content>,
     /// Parts that were not asked for.
     pub(super) unreferenced: usize,
+    /// Room of its documents, held until it is answered.
+    pub(super) share: Option<SpoolShare>,
 }
 
 /// How the root part is decoded: octets and the charset of its Content-Type.
@@ -82,6 +88,7 @@ pub(super) async fn read_package(
     let mut scanner = Scanner::new(boundary, sender.endpoint.settings.mime.clone())?;
     let mut intake = Intake {
         start: Start::new(outer),
+        share: sender.endpoint.spool_room.share(),
         sender,
         decode,
         decoded: None,
@@ -137,6 +144,7 @@ enum Open {
 
 struct Intake<'a> {
     start: Start,
+    share: SpoolShare,
     sender: Sender<'a>,
     decode: &'a Decode<'a>,
     decoded: Option<Decoded>,
@@ -166,7 +174,7 @@ impl Intake<'_> {
     fn document(&mut self, id: Option<Box<str>>) -> Open {
         let wanted = match (&self.wanted, &id) {
             (Some(wanted), Some(id)) => wanted.contains(id),
-            (None, Some(_)) => true,
+            (None, Some(_)) => self.sender.admission.caller.node.has_role(NodeRole::Source),
             (_, None) => false,
         };
         match &self.sender.endpoint.repository {
@@ -195,23 +203,24 @@ impl Intake<'_> {
                 } else {
                     // Too large for a root part, so it is a document.
                     let open = self.document(held.headers.content_id.take());
-                    let open = self.write(open, held.octets.into()).await;
-                    self.write(open, data).await
+                    let open = self.write(open, held.octets.into()).await?;
+                    self.write(open, data).await?
                 }
             }
-            open => self.write(open, data).await,
+            open => self.write(open, data).await?,
         })
     }
 
-    async fn write(&mut self, open: Open, data: Bytes) -> Open {
-        let Open::Document { id, mut incoming } = open else { return open };
+    async fn write(&mut self, open: Open, data: Bytes) -> Result<Open, IntakeError> {
+        let Open::Document { id, mut incoming } = open else { return Ok(open) };
         if incoming.size_bytes() + data.len() as u64 > self.sender.endpoint.settings.document_bytes {
-            return Open::Lost { id, content: Content::TooLarge };
+            return Ok(Open::Lost { id, content: Content::TooLarge });
         }
-        match incoming.write(data).await {
+        self.share.take(data.len() as u64).map_err(|NoRoom| IntakeError::NoRoom)?;
+        Ok(match incoming.write(data).await {
             Ok(()) => Open::Document { id, incoming },
             Err(error) => Open::Lost { id, content: Content::Failed(error) },
-        }
+        })
     }
 
     async fn end(&mut self, open: Open) -> Result<(), IntakeError> {
@@ -222,9 +231,9 @@ impl Intake<'_> {
                 if let Some(before) = self.candidate.replace(held) {
                     if before.headers.essence() == crate::wire::mtom::XOP_MEDIA_TYPE {
                         let later = self.candidate.replace(before);
-                        self.store(later).await;
+                        self.store(later).await?;
                     } else {
-                        self.store(Some(before)).await;
+                        self.store(Some(before)).await?;
                     }
                 }
             }
@@ -239,10 +248,10 @@ impl Intake<'_> {
     }
 
     /// Keeps as a document what was held as a candidate.
-    async fn store(&mut self, held: Option<Held>) {
-        let Some(held) = held else { return };
+    async fn store(&mut self, held: Option<Held>) -> Result<(), IntakeError> {
+        let Some(held) = held else { return Ok(()) };
         let open = self.document(held.headers.content_id);
-        let open = self.write(open, held.octets.into()).await;
+        let open = self.write(open, held.octets.into()).await?;
         let stored = match open {
             Open::Document { id: Some(id), incoming } => {
                 Some((id, incoming.finish().await.map_or_else(Content::Failed, Content::Stored)))
@@ -251,6 +260,7 @@ impl Intake<'_> {
             _ => None,
         };
         self.parts.extend(stored);
+        Ok(())
     }
 
     /// Documents that come after the root part are taken in only when their sender may send them.
@@ -266,7 +276,7 @@ impl Intake<'_> {
     async fn finish(mut self) -> Result<Message, IntakeError> {
         match self.candidate.take() {
             Some(held) if self.decoded.is_none() => self.root(&held).await?,
-            held => self.store(held).await,
+            held => self.store(held).await?,
         }
         let decoded = self.decoded.ok_or(Fault::Envelope("the package has no root part"))?;
         // What came before the root part was stored before anybody knew whether it is wanted.
@@ -274,7 +284,7 @@ impl Intake<'_> {
         let before = self.parts.len();
         self.parts.retain(|id, _| wanted.contains(id));
         let unreferenced = self.unreferenced + before - self.parts.len();
-        Ok(Message { decoded, parts: self.parts, unreferenced })
+        Ok(Message { decoded, parts: self.parts, unreferenced, share: Some(self.share) })
     }
 }
 

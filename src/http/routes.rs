@@ -5,7 +5,7 @@ use actix_web::web;
 use super::{endpoint::Endpoint, handler, wsdl};
 use crate::{
     model::{
-        NodeRole, XdsErrorCode,
+        Node, NodeRole, XdsErrorCode,
         rim::{AdhocQueryRequest, DocumentRequest, SubmitObjectsRequest},
     },
     service::Actor,
@@ -111,6 +111,13 @@ pub(super) static TRANSACTIONS: [Transaction; 4] = [
         read: |reader| iti43::read_request(reader).map(Request::Retrieve),
     },
 ];
+
+impl Transaction {
+    /// Whether a node may call it (S-TLS-17).
+    pub(super) fn is_for(&self, node: &Node) -> bool {
+        self.callers.iter().any(|role| node.has_role(*role))
+    }
+}
 
 /// Numbers of all transactions that may be served: `ITI-18` …
 pub fn transactions() -> impl Iterator<Item = &'static str> {

@@ -115,7 +115,7 @@ pub(super) fn soap(
         let arrive = arrive.clone();
         let known =
             move |connection: &Connection<TcpStream>, data: &mut Extensions| drop(data.insert(arrive(connection)));
-        let http = http_service(Arc::clone(&endpoint), None, address, stopped, known);
+        let http = http_service(Arc::clone(&endpoint), address, stopped, known);
         fn_service(move |io: TcpStream| {
             let peer = prepare(&io);
             ready(Ok((Connection::new(io, head_timeout, stall_timeout), peer)))
@@ -135,7 +135,9 @@ fn https(listener: TlsListener, endpoint: Arc<Endpoint>) -> io::Result<Server> {
     let builder = Server::build().shutdown_timeout(SHUTDOWN_SECONDS).disable_signals();
     let stopping = builder.graceful_shutdown_signal();
     let server = builder.listen("https", listener, move || {
+        let tls = Arc::clone(&tls);
         let known = move |connection: &Connection<Secured>, data: &mut Extensions| {
+            data.insert(Arc::clone(&tls));
             let peer = connection.io().peer();
             data.insert(Arc::clone(peer));
             data.insert(Arrival { local: Some(address), peer: Peer::Certificate(Arc::clone(&peer.facts)) });
@@ -145,7 +147,7 @@ fn https(listener: TlsListener, endpoint: Arc<Endpoint>) -> io::Result<Server> {
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         };
-        let http = http_service(Arc::clone(&endpoint), Some(Arc::clone(&tls)), address, stopped, known);
+        let http = http_service(Arc::clone(&endpoint), address, stopped, known);
         let door = Arc::clone(&door);
         fn_service(move |io: TcpStream| {
             let (peer, door) = (prepare(&io), Arc::clone(&door));
@@ -166,7 +168,6 @@ fn prepare(io: &TcpStream) -> Option<SocketAddr> {
 /// HTTP/1.1 over connections that are watched. `connected` puts what is known of a connection where handlers find it.
 fn http_service<IO: AsyncRead + AsyncWrite + Unpin + 'static, S: Future<Output = ()> + 'static>(
     endpoint: Arc<Endpoint>,
-    tls: Option<Arc<Live>>,
     address: SocketAddr,
     stopping: impl Fn() -> S + 'static,
     connected: impl Fn(&Connection<IO>, &mut Extensions) + 'static,
@@ -180,7 +181,7 @@ fn http_service<IO: AsyncRead + AsyncWrite + Unpin + 'static, S: Future<Output =
     let head_timeout = endpoint.settings.headers_timeout;
     let app = App::new()
         .app_data(web::Data::from(Arc::clone(&endpoint)))
-        .wrap(from_fn(move |request, next| judged(tls.clone(), Arc::clone(&endpoint), request, next)))
+        .wrap(from_fn(move |request, next| judged(Arc::clone(&endpoint), request, next)))
         .configure(fhir::configure)
         .configure(xdm::configure)
         .configure(routes::configure);

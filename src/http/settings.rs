@@ -8,7 +8,7 @@ use crate::{
     wire::{guard::XmlLimits, mime::MimeLimits, soap::HeaderRules},
 };
 
-/// Limits and switches. Source: S-IN-02, S-IN-03, S-IN-09 to S-IN-18; R-SOAP-06, R-SOAP-07.
+/// Limits and switches. Source: S-IN-02 to S-IN-04, S-IN-09 to S-IN-18; R-SOAP-06, R-SOAP-07.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// Octets of the SOAP part.
@@ -17,6 +17,8 @@ pub struct HttpSettings {
     pub document_bytes: u64,
     /// Octets of a whole message.
     pub message_bytes: u64,
+    /// Octets of all documents on their way in.
+    pub spool_bytes: u64,
     /// Octets of one answer to ITI-18.
     pub answer_bytes: u64,
     /// Octets of all answers to ITI-18 that are being sent.
@@ -49,6 +51,7 @@ impl Default for HttpSettings {
             root_part_bytes: 8 << 20,
             document_bytes: 4 << 30,
             message_bytes: 8 << 30,
+            spool_bytes: 20 << 30,
             answer_bytes: 50 << 20,
             answers_bytes: 512 << 20,
             gates: GateSettings::default(),

@@ -21,6 +21,7 @@ use super::{
     endpoint::Endpoint,
     gates::{Busy, Pass},
     identify::{Admission, identify, turned_away},
+    judged,
     metrics::Outcome,
 };
 use crate::{
@@ -83,9 +84,21 @@ const IMPORTS: Access = Access::to(Direction::Import);
 struct Entered<'a> {
     packages: &'a Packages,
     ctx: RequestContext,
+    endpoint: &'a Endpoint,
+    role: NodeRole,
 }
 
 impl Entered<'_> {
+    /// Much time may have passed while a body came: who was let in when it began may not be any more.
+    async fn still(&mut self, request: &HttpRequest) -> Result<(), HttpResponse> {
+        self.ctx.now = self.endpoint.now();
+        if let Some(refusal) = judged::refusal(request, self.endpoint).await {
+            return Err(refusal);
+        }
+        self.ctx.caller = admit(request, self.endpoint).await?.caller;
+        may(self.packages, &self.ctx, self.role).await
+    }
+
     /// The package that a path names, if it is the caller's.
     async fn package(&self, request: &HttpRequest, direction: Direction) -> Result<XdmPackage, HttpResponse> {
         let id: Option<PackageId> = request.match_info().get("id").and_then(|id| id.parse().ok());
@@ -105,26 +118,13 @@ async fn enter<'a>(
     endpoint: &'a Endpoint,
     access: &Access,
 ) -> Result<(Entered<'a>, Vec<Pass>), HttpResponse> {
-    let admission = match identify(request, endpoint) {
-        Ok(admission) => admission,
-        Err(_) => {
-            let turned_away = turned_away(request, endpoint).await;
-            return Err(turned_away.unwrap_or_else(|| HttpResponse::Forbidden().finish()));
-        }
-    };
+    let admission = admit(request, endpoint).await?;
     let passes = passes(endpoint, &admission, access).map_err(later)?;
     let Some(packages) = &endpoint.packages else {
         return Err(refusal(StatusCode::NOT_FOUND, "XdmNotHere", "no packages are made or taken here"));
     };
     let ctx = endpoint.context(&admission, "");
-    if !ctx.caller.node.has_role(access.role) {
-        let text = "the node has no role for this transaction";
-        if let Err(error) = packages.refused(&ctx, "CON-NODE", text).await {
-            return Err(answer::refused(&ctx, error));
-        }
-        tracing::warn!(node = %ctx.caller.name(), transaction = TRANSACTION, "refused what the node has no role for");
-        return Err(refusal(StatusCode::FORBIDDEN, "XdmRole", "the node has not the role for this"));
-    }
+    may(packages, &ctx, access.role).await?;
     let asks = |it: &&str| endpoint.assertions.requires(&admission.caller, it, admission.record.xua(it));
     if access.transactions.iter().any(asks) {
         let text = "this node must bring a user assertion, which only SOAP carries";
@@ -137,7 +137,31 @@ async fn enter<'a>(
         let text = "the audit trail cannot be delivered at the moment, try again later";
         return Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "XdmAudit", text));
     }
-    Ok((Entered { packages, ctx }, passes))
+    Ok((Entered { packages, ctx, endpoint, role: access.role }, passes))
+}
+
+/// The node that sent a request, or the answer to whoever is not let in.
+async fn admit(request: &HttpRequest, endpoint: &Endpoint) -> Result<Admission, HttpResponse> {
+    match identify(request, endpoint) {
+        Ok(admission) => Ok(admission),
+        Err(_) => {
+            let turned_away = turned_away(request, endpoint).await;
+            Err(turned_away.unwrap_or_else(|| HttpResponse::Forbidden().finish()))
+        }
+    }
+}
+
+/// Refuses a node that has not the role, and records it.
+async fn may(packages: &Packages, ctx: &RequestContext, role: NodeRole) -> Result<(), HttpResponse> {
+    if ctx.caller.node.has_role(role) {
+        return Ok(());
+    }
+    let text = "the node has no role for this transaction";
+    if let Err(error) = packages.refused(ctx, "CON-NODE", text).await {
+        return Err(answer::refused(ctx, error));
+    }
+    tracing::warn!(node = %ctx.caller.name(), transaction = TRANSACTION, "refused what the node has no role for");
+    Err(refusal(StatusCode::FORBIDDEN, "XdmRole", "the node has not the role for this"))
 }
 
 fn passes(endpoint: &Endpoint, admission: &Admission, access: &Access) -> Result<Vec<Pass>, Busy> {
@@ -203,6 +227,7 @@ fn count(endpoint: &Endpoint, response: &HttpResponse, received: u64, started: I
 
 /// Reads an order: JSON, of a bounded size; nothing where there is none.
 async fn read_json<T: serde::de::DeserializeOwned + Default>(
+    entered: &mut Entered<'_>,
     request: &HttpRequest,
     body: &mut Body,
 ) -> Result<T, HttpResponse> {
@@ -210,6 +235,7 @@ async fn read_json<T: serde::de::DeserializeOwned + Default>(
     while let Some(data) = body.next().await.map_err(broken_body)? {
         octets.extend_from_slice(&data);
     }
+    entered.still(request).await?;
     if octets.is_empty() {
         return Ok(T::default());
     }

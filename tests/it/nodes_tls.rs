@@ -32,6 +32,8 @@ pub fn trials() -> Vec<Trial> {
         s_tls_16_certificates_of_nodes_are_answered_however_they_are_named,
         s_tls_17_a_consumer_may_not_submit,
         s_tls_17_a_suspended_node_is_refused_on_an_open_connection,
+        s_tls_17_a_node_that_is_suspended_while_its_request_comes_is_refused,
+        s_in_04_a_consumer_sends_no_documents_ahead,
         s_tls_17_a_node_calls_from_its_own_addresses,
         s_in_36_a_node_beyond_its_rate_is_put_off,
         s_tls_19_changes_of_nodes_are_audited,
@@ -270,6 +272,49 @@ fn s_tls_17_a_suspended_node_is_refused_on_an_open_connection() {
     region.knoop(&["organisation", "suspend", "2.999.7"]);
     until(|| client.status(&region.server) == Ok(403));
     until(|| other.status(&region.server) == Ok(403));
+}
+
+fn s_tls_17_a_node_that_is_suspended_while_its_request_comes_is_refused() {
+    let region = Region::new(&[]);
+    for (name, command, status) in [
+        ("ehr", &["node", "suspend", "ehr"][..], 403),
+        ("pacs", &["node", "change", "pacs", "--role", "repository"][..], 400),
+    ] {
+        let client = region.node(name, &["--role", "consumer"]);
+        let mut connection = region.connect(&client);
+        let transaction = Transaction::Iti18;
+        let envelope = soap::envelope(transaction.action(), &sample::uuid(), &query());
+        let head = http::post_head("localhost", transaction.path(), &transaction.simple_content_type(), envelope.len());
+        let (most, last) = envelope.as_bytes().split_at(envelope.len() - 1);
+        connection.send(head.as_bytes()).expect("sent");
+        connection.send(most).expect("sent");
+        region.knoop(command);
+        until(|| region.post(&client, transaction, &query()).http.status != 200);
+        connection.send(last).expect("sent");
+        assert_eq!(connection.receive().expect("an answer").status, status, "{name}");
+    }
+}
+
+fn s_in_04_a_consumer_sends_no_documents_ahead() {
+    let region = Region::new(&[("limits.spool", "1 MiB")]);
+    let (consumer, source) = (region.node("ehr", &["--role", "consumer"]), region.node("pacs", &["--role", "source"]));
+    let large = vec![b'l'; 3 << 20];
+    let send = |client: &Client, transaction: Transaction, body: &str| {
+        let root = Part::root(&soap::envelope(transaction.action(), &sample::uuid(), body));
+        let package = soap::package(&[Part::new("d@x", "application/octet-stream", &large), root]);
+        let content_type = soap::mtom_content_type(transaction.action());
+        let head = http::post_head("localhost", "/xds", &content_type, package.len());
+        let mut connection = region.connect(client);
+        connection.send(head.as_bytes()).expect("sent");
+        connection.send(&package).expect("sent");
+        connection.receive().expect("an answer")
+    };
+    assert_eq!(send(&consumer, Transaction::Iti18, &query()).status, 200, "its part is passed over");
+    let patient = sample::patient();
+    let document = sample::provided(&patient);
+    let body = provide_xml(&Submission::with(&patient, &[&document]), &[(&document.id(), include("cid:d@x"))]);
+    let answer = send(&source, Transaction::Iti41, &body);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("30")), "there is no room for it");
 }
 
 fn s_tls_17_a_node_calls_from_its_own_addresses() {

@@ -226,6 +226,7 @@ pub(super) fn http_settings(config: &Config) -> HttpSettings {
         message_bytes: limits.message_bytes,
         answer_bytes: limits.answer_bytes,
         answers_bytes: limits.answers_bytes,
+        spool_bytes: limits.spool_bytes,
         xml: XmlLimits {
             depth: limits.xml_depth,
             nodes: limits.xml_nodes,

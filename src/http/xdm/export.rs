@@ -37,7 +37,7 @@ pub(super) async fn order(request: HttpRequest, payload: web::Payload, endpoint:
         if !entered.packages.exports() {
             return Err(refusal(StatusCode::NOT_FOUND, "XdmNotHere", "registry or repository are not here"));
         }
-        let order: ExportOrder = read_json(&request, body).await?;
+        let order: ExportOrder = read_json(entered, &request, body).await?;
         let settings = entered.packages.settings();
         let sender = &entered.ctx.caller.node.organisation;
         if let Err(error) = order.check(sender, &settings.export) {

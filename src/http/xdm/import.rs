@@ -43,6 +43,7 @@ pub(super) async fn inspect(
         room.map_err(|error| entered.refused(error))?;
         let mime = &endpoint.settings.mime;
         let spooled = intake::spool(&request, body, entered.packages, &entered.ctx, mime).await?;
+        entered.still(&request).await?;
         let order = ImportOrder::default();
         let received =
             entered.packages.receive(&mut entered.ctx, spooled, Delivery::Package, &order, key.as_deref()).await;
@@ -118,7 +119,7 @@ pub(super) async fn withdraw(request: HttpRequest, endpoint: web::Data<Endpoint>
 pub(super) async fn commit(request: HttpRequest, payload: web::Payload, endpoint: web::Data<Endpoint>) -> HttpResponse {
     answered_with_body(&request, payload, &endpoint, &IMPORTS, ORDER_BYTES, async |entered, body| {
         let package = entered.package(&request, Direction::Import).await?;
-        let order: ImportOrder = read_json(&request, body).await?;
+        let order: ImportOrder = read_json(entered, &request, body).await?;
         if let Err(error) = order.check(&package) {
             let (status, code) = match error {
                 ImportOrderError::Patient(_) => (StatusCode::CONFLICT, "XdmIdentity"),
