@@ -1,7 +1,8 @@
 //! What a patient answered, where several answers are about the same request.
 //!
 //! Source: spec security §4.2, D8: a named organisation beats a category; of equally specific answers those of one origin
-//! follow one another, the newest counts, and among origins deny beats permit.
+//! follow one another, the newest counts, and among origins deny beats permit. Whether an answer is about one category of data
+//! or about all makes it no more specific: a patient who later refuses everything has refused the letters as well.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +11,8 @@ use crate::model::{
     consent::{Answer, ConsentRecord, DataCategory},
 };
 
-/// How specific an answer is: named organisations, then a named category of data.
-type Specificity = (usize, bool);
+/// How specific an answer is: how many of the two organisations it names.
+type Specificity = usize;
 
 /// The answer that counts, if there is one that is no `no-answer`.
 pub(super) fn effective<'a>(
@@ -45,6 +46,5 @@ pub(super) fn effective<'a>(
 
 fn specificity(record: &ConsentRecord) -> Specificity {
     let answer = &record.answer;
-    let named = usize::from(answer.source.is_named()) + usize::from(answer.requester.is_named());
-    (named, answer.data != crate::model::consent::DataScope::All)
+    usize::from(answer.source.is_named()) + usize::from(answer.requester.is_named())
 }

@@ -390,7 +390,18 @@ fn s_con_every_rule_decides_as_the_table_says() {
             case().answer(A, "letters", A, Answer::Deny).answer(A, "letters", A, Answer::NoAnswer),
             "CON-NOANSWER D12",
         ),
-        ("D8 one category beats all", case().answer(A, "*", A, Answer::Deny).permit(A), "Consent D10"),
+        ("D8 a later permit for one category", case().answer(A, "*", A, Answer::Deny).permit(A), "Consent D10"),
+        ("D8 a later refusal of all", case().permit(A).answer(A, "*", A, Answer::Deny), "CON-DENY D8"),
+        (
+            "D8 a refusal of all of another origin",
+            case().answer(A, "*", A, Answer::Deny).permit(A).with(|it| it.answers[1].origin = "import".into()),
+            "CON-DENY D8",
+        ),
+        (
+            "D8 a later refusal of all, in an emergency",
+            case().permit(A).answer(A, "*", A, Answer::Deny).by("physician", "ETREAT", "high"),
+            "CON-DENY D8",
+        ),
         ("D8 withdrawn", case().permit(A).with(|it| it.answers[0].withdrawn_ms = Some(NOW)), "CON-NOANSWER D12"),
         ("D8 not withdrawn yet", case().permit(A).with(|it| it.answers[0].withdrawn_ms = Some(NOW + 1)), "Consent D10"),
         (
