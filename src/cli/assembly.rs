@@ -2,7 +2,7 @@
 
 mod assertions;
 pub(super) mod audit;
-mod audit_delivery;
+pub(in crate::cli) mod audit_delivery;
 mod clock_watch;
 mod development;
 mod mail;

@@ -2,7 +2,7 @@
 //!
 //! Source: ITI TF-2 §3.81, spec security §2.8 (S-AUD-70, S-AUD-71).
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::audit::{
     Auditor,
@@ -103,7 +103,8 @@ impl AuditView {
         &self.auditor.settings().source_id
     }
 
-    /// The newest events that fit, at most `count`, after a place where one is given. Recorded before it is answered.
+    /// The newest events that fit, at most `count`, after a place where one is given. Recorded before it is answered, once for
+    /// each patient who was asked for or of whom something was found by an identifier (S-AUD-10).
     ///
     /// # Errors
     /// When the trail cannot be read, or the look cannot be recorded.
@@ -115,13 +116,15 @@ impl AuditView {
         count: usize,
         after: Option<Place>,
     ) -> Result<AuditPage, StoreError> {
-        let patient = filter.patients.first().map(|patient| match &patient.system {
-            Some(authority) => format!("{}^^^&{authority}&ISO", patient.value),
-            None => patient.value.clone(),
-        });
-        let parties = self.auditor.parties(ctx);
-        self.auditor.record(vec![log_used(&parties, None, log, patient.as_deref())]).await?;
-        self.page(filter, count, after).await
+        let page = self.page(filter, count, after).await?;
+        let (parties, patients) = (self.auditor.parties(ctx), filter.patients_of(&page));
+        let mut looks: Vec<AuditEvent> =
+            patients.iter().map(|patient| log_used(&parties, None, log, Some(patient))).collect();
+        if looks.is_empty() {
+            looks.push(log_used(&parties, None, log, None));
+        }
+        self.auditor.record(looks).await?;
+        Ok(page)
     }
 
     /// Records that a look was refused.
@@ -195,6 +198,22 @@ impl AuditFilter {
             after,
             ..AuditSearch::default()
         }
+    }
+
+    /// The patients whose trail a page is: those who were asked for, and those whom an identifier without its authority, or one
+    /// of any object, found.
+    fn patients_of(&self, page: &AuditPage) -> BTreeSet<String> {
+        let asked = self.patients.iter().map(|token| match &token.system {
+            Some(authority) => format!("{}^^^&{authority}&ISO", token.value),
+            None => token.value.clone(),
+        });
+        let wanted = |id: &str| {
+            let of_object = |token: &Token| token.value == id || is_patient(token, id);
+            self.patients.iter().any(|token| is_patient(token, id)) || self.entities.iter().any(of_object)
+        };
+        let objects = page.events.iter().flat_map(|(_, event)| &event.objects);
+        let found = objects.filter(|object| object.is_patient() && wanted(&object.id)).map(|object| object.id.clone());
+        asked.chain(found).collect()
     }
 
     fn fits(&self, event: &AuditEvent, source_id: &str) -> bool {

@@ -10,8 +10,8 @@ use knoop::{
         verify,
     },
     store::{
-        AuditFault, AuditPosition, AuditReport, AuditSeal, AuditSearch, PostgresSettings, SqliteSettings, Store,
-        StoreError, StoreSettings, audit_kept_since,
+        AuditFault, AuditPosition, AuditReport, AuditSeal, AuditSearch, PostgresSettings, PruneError, SqliteSettings,
+        Store, StoreError, StoreSettings, audit_kept_since,
     },
 };
 use libtest_mimic::{Completion, Failed, Trial};
@@ -31,6 +31,7 @@ pub fn trials() -> Vec<Trial> {
         on("s_aud_63_an_inserted_row_is_found", |place| Box::pin(an_inserted_row(place))),
         on("s_aud_63_a_row_in_two_seals_is_found", |place| Box::pin(a_row_in_two_seals(place))),
         on("s_aud_64_old_months_are_pruned_and_the_chain_holds", |place| Box::pin(pruned(place))),
+        on("s_aud_61_rows_of_a_wrong_clock_are_sealed_too", |place| Box::pin(of_a_wrong_clock(place))),
         on("s_aud_65_events_are_found_by_all_that_is_searched", |place| Box::pin(searched(place))),
         on("s_aud_46_each_destination_has_its_place", |place| Box::pin(deliveries(place))),
         on("s_aud_50_without_its_table_nothing_is_recorded", |place| Box::pin(without_table(place))),
@@ -338,16 +339,37 @@ async fn a_row_in_two_seals(place: Place) {
     assert_eq!(place.faults().await, [AuditFault::RowTwice { seq: 2, audit_key }]);
 }
 
+/// A machine that starts without its clock writes into the year 2000, whenever that happens.
+async fn of_a_wrong_clock(place: Place) {
+    let (wrong_ms, month_ms) = (946_684_800_000, 31 * 86_400_000);
+    place.store.record_audit(&[read(wrong_ms, PATIENT, "first")]).await.unwrap();
+    place.store.record_audit(&[read(NOW_MS - month_ms, PATIENT, "before")]).await.unwrap();
+    filled(&place).await;
+    place.store.record_audit(&[read(wrong_ms + 1, PATIENT, "second")]).await.unwrap();
+    let mut sealed = 0;
+    for _ in 0..64 {
+        sealed += place.store.seal_audit(NOW_MS).await.unwrap();
+    }
+    assert_eq!(sealed, 1);
+    let report = place.verify().await;
+    assert_eq!((report.faults, report.unsealed), (vec![], vec![]));
+}
+
 async fn pruned(place: Place) {
     let old_ms = NOW_MS - 6 * YEAR_MS;
+    let destination = "tls://audit.example:6514".to_owned();
+    assert!(place.store.take_audit_delivery(&destination, "test", old_ms, old_ms + 1).await.unwrap().is_some());
     for number in 0..5 {
         place.store.record_audit(&[read(old_ms + number, PATIENT, "old")]).await.unwrap();
         insert(&place.store, change(old_ms + number, PATIENT)).await.unwrap();
     }
     Sealer::new(place.store.clone(), place.heads(), Arc::new(move || old_ms)).seal().await.unwrap();
     filled(&place).await;
-    assert_eq!(place.store.prune_audit(7, NOW_MS).await.unwrap(), []);
-    let months = place.store.prune_audit(5, NOW_MS).await.unwrap();
+    assert_eq!(place.store.prune_audit(7, NOW_MS, &[]).await.unwrap(), []);
+    let waits = place.store.prune_audit(5, NOW_MS, &[destination]).await;
+    assert_eq!(waits, Err(PruneError::Undelivered));
+    // A repository that is no longer configured is waited for no longer.
+    let months = place.store.prune_audit(5, NOW_MS, &[]).await.unwrap();
     assert_eq!(months.iter().map(|month| (month.month, month.entries)).collect::<Vec<_>>(), [(202_011, 10)]);
     let old = AuditSearch { document: Some("old".to_owned()), ..AuditSearch::default() };
     assert_eq!(place.store.search_audit(&old, 10).await.unwrap().len(), 0);

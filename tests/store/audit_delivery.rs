@@ -362,7 +362,16 @@ async fn s_aud_51_months_that_were_pruned_are_passed_over(store: Store) {
     let old: Vec<_> = (0..150).map(|number| AuditEvent { occurred_ms: old_ms, ..event(number) }).collect();
     store.record_audit(&old).await.unwrap();
     while store.seal_audit(NOW).await.unwrap() > 0 {}
-    assert_eq!(store.prune_audit(5, NOW).await.unwrap().iter().map(|month| month.entries).sum::<u64>(), 150);
+    assert_eq!(
+        store
+            .prune_audit(5, NOW, &[destination.to_string()])
+            .await
+            .unwrap()
+            .iter()
+            .map(|month| month.entries)
+            .sum::<u64>(),
+        150
+    );
     record(&store, 150..153).await;
     let worker = Worker::start(&store, &pki, &[&destination], MOMENT, "a");
     wait(&receiver, "what is kept comes", |messages| numbers(messages).len() == 3);

@@ -40,15 +40,10 @@ pub(super) fn worker(
             "audit.destinations by tls:// need a section [client.trust.NAME] with the authority of the repository";
         return Err(Failure::wrong_use(text));
     }
-    let destinations = audit.destinations.iter().map(|destination| SyslogDestination {
-        transport: if destination.udp { SyslogTransport::Udp } else { SyslogTransport::Tls },
-        host: destination.host.clone(),
-        port: destination.port,
-    });
     let process_id = std::process::id().to_string();
     let host_name = audit.host_name.clone().unwrap_or_else(host_name);
     let settings = DeliverySettings {
-        destinations: destinations.collect(),
+        destinations: destinations(config).collect(),
         source: AuditSource {
             enterprise_site_id: config.audit.site_id.clone(),
             source_id: auditor.settings().source_id.to_string(),
@@ -70,6 +65,15 @@ pub(super) fn worker(
     let connector = SyslogConnector::new(&peer_settings(config, tls.client.clone()), audit.settle / 2);
     let clock = Arc::new(|| clock::now().as_millisecond());
     Ok(Some(AuditDelivery::new(store.clone(), clock, auditor.clone(), connector, settings, &owner)))
+}
+
+/// The audit repositories that are configured.
+pub(in crate::cli) fn destinations(config: &Config) -> impl Iterator<Item = SyslogDestination> {
+    config.audit_delivery.destinations.iter().map(|destination| SyslogDestination {
+        transport: if destination.udp { SyslogTransport::Udp } else { SyslogTransport::Tls },
+        host: destination.host.clone(),
+        port: destination.port,
+    })
 }
 
 fn host_name() -> String {

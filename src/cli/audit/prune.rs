@@ -31,7 +31,8 @@ pub(super) async fn run(args: &PruneArgs) -> Result<(), Failure> {
     let store = existing(&config).await?;
     let years = i64::try_from(config.audit.retention_years).unwrap_or(i64::MAX / 24);
     let now_ms = clock::now().as_millisecond();
-    let pruned = store.prune_audit(years, now_ms).await.map_err(|error| match error {
+    let destinations: Vec<String> = assembly::audit_delivery::destinations(&config).map(|it| it.to_string()).collect();
+    let pruned = store.prune_audit(years, now_ms, &destinations).await.map_err(|error| match error {
         PruneError::Store(_) => Failure::Fault(anyhow::Error::new(error).context("nothing more was removed")),
         other => Failure::Refused(format!("nothing was removed: {other}")),
     })?;

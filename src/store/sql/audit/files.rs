@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,6 +29,9 @@ use crate::store::{
 pub(super) const KEYS_OF_A_MONTH: i64 = 1_000_000_000_000;
 /// Keys of the files of reads begin here, so that they never meet those of the database.
 pub(super) const FIRST_KEY_OF_A_FILE: i64 = KEYS_OF_A_MONTH / 2;
+
+/// In one of so many rounds of sealing all months are looked at.
+const ROUNDS: u32 = 64;
 
 /// A month as a number, `202611`.
 pub(super) type Month = i64;
@@ -69,13 +75,14 @@ async fn make(path: &Path, month: Month) -> Result<(), StoreError> {
 pub(in crate::store::sql) struct AuditFiles {
     folder: PathBuf,
     readers: Mutex<BTreeMap<Month, SqlitePool>>,
+    rounds: AtomicU32,
 }
 
 impl AuditFiles {
     /// Those beside this database.
     pub(in crate::store::sql) fn beside(database: &Path) -> Self {
         let folder = database.parent().unwrap_or_else(|| Path::new("")).to_owned();
-        Self { folder, readers: Mutex::default() }
+        Self { folder, readers: Mutex::default(), rounds: AtomicU32::default() }
     }
 
     pub(super) fn path(&self, month: Month) -> PathBuf {
@@ -92,6 +99,11 @@ impl AuditFiles {
             .collect();
         months.sort_unstable();
         Ok(months)
+    }
+
+    /// Whether this round of sealing is the first, or one of every so many, in which no month is passed over.
+    pub(super) fn looks_at_all(&self) -> bool {
+        self.rounds.fetch_add(1, Ordering::Relaxed).is_multiple_of(ROUNDS)
     }
 
     /// The one connection that writes a month's file, which is made when it is not there. Whoever lists the months sees it

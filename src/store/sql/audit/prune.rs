@@ -20,7 +20,8 @@ statements! {
         WHERE a.occurred_ms < $1";
     FILE_ROWS = "SELECT COUNT(*), COALESCE(MAX(audit_key), 0) FROM audit";
     FILE_SEALED = "SELECT sealed_key FROM audit_file WHERE month = $1";
-    WAITS_FOR_DELIVERY = "SELECT COUNT(*) FROM audit_delivery d JOIN audit_seal s ON s.seq >= d.seq WHERE s.sealed_ms < $1";
+    WAITS_FOR_DELIVERY = "SELECT COUNT(*) FROM audit_delivery d JOIN audit_seal s ON s.seq >= d.seq \
+        WHERE s.sealed_ms < $1 AND d.destination {in_texts $2}";
     MARK_PRUNED = "INSERT INTO audit_pruned (month, pruned_ms, entries) VALUES ($1, $2, $3) \
         ON CONFLICT (month) DO UPDATE SET entries = audit_pruned.entries + $3";
 }
@@ -58,11 +59,17 @@ fn last_removed(years: i64, now_ms: i64) -> Month {
 }
 
 impl Store {
-    /// Removes the rows of all whole months that ended more than `years` ago.
+    /// Removes the rows of all whole months that ended more than `years` ago. What waits for one of these `destinations` is kept;
+    /// one that is no longer configured keeps nothing.
     ///
     /// # Errors
     /// [`PruneError`]; months before the one at which it stopped are removed.
-    pub async fn prune_audit(&self, years: i64, now_ms: i64) -> Result<Vec<PrunedMonth>, PruneError> {
+    pub async fn prune_audit(
+        &self,
+        years: i64,
+        now_ms: i64,
+        destinations: &[String],
+    ) -> Result<Vec<PrunedMonth>, PruneError> {
         let mut pruned = Vec::new();
         let last = last_removed(years, now_ms);
         let mut tx = self.read_at_leisure().await?;
@@ -85,7 +92,7 @@ impl Store {
         }
         let end = audit_kept_since(years, now_ms);
         let (unsealed,): (i64,) = tx.fetch_one(&WAITS_FOR_SEAL, args![end]).await?;
-        let (undelivered,): (i64,) = tx.fetch_one(&WAITS_FOR_DELIVERY, args![end]).await?;
+        let (undelivered,): (i64,) = tx.fetch_one(&WAITS_FOR_DELIVERY, args![end, destinations.to_vec()]).await?;
         drop(tx);
         match (unsealed, undelivered) {
             (0, 0) => {}

@@ -5,7 +5,7 @@
 
 use openssl::sha::Sha256;
 
-use super::files::Month;
+use super::files::{Month, month_of};
 use crate::store::{
     StoreError,
     sql::{Store, Tx, args, statements},
@@ -101,7 +101,7 @@ impl Store {
     /// # Errors
     /// When the database, or a file of reads, cannot be read or written.
     pub async fn seal_audit(&self, now_ms: i64) -> Result<usize, StoreError> {
-        let files = self.unsealed_of_files().await?;
+        let files = self.unsealed_of_files(now_ms).await?;
         let waits = !self.read().await?.fetch_all::<Entry>(&UNSEALED, args![1]).await?.is_empty();
         if !waits && files.iter().all(|file| file.rows.is_empty()) {
             return Ok(0);
@@ -134,21 +134,22 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn make_audit_month(&self, time_ms: i64) -> Result<(), StoreError> {
-        let month = super::files::month_of(time_ms);
+        let month = month_of(time_ms);
         self.write(move |tx| Box::pin(async move { tx.fetch_one::<(i64,)>(&MAKE_MONTH, args![month]).await.map(drop) }))
             .await
     }
 
-    async fn unsealed_of_files(&self) -> Result<Vec<OfFile>, StoreError> {
+    async fn unsealed_of_files(&self, now_ms: i64) -> Result<Vec<OfFile>, StoreError> {
         let Some(files) = &self.inner.audit_files else { return Ok(Vec::new()) };
         let sealed: Vec<(Month, i64)> = self.read().await?.fetch_all(&FILES_SEALED, args![]).await?;
         let months = files.months()?;
-        // Months before the last two are closed: nobody writes into them any more.
+        // Mostly rows come into this month. Now and then all are looked at: a clock that was wrong wrote into others.
+        let (all, this) = (files.looks_at_all(), month_of(now_ms));
         let newest = &months[months.len().saturating_sub(2)..];
         let mut found = Vec::new();
         for month in &months {
             let after = sealed.iter().find(|(sealed, _)| sealed == month).map(|(_, key)| *key);
-            if after.is_none() || newest.contains(month) {
+            if all || after.is_none() || *month == this || newest.contains(month) {
                 let after = after.unwrap_or_default();
                 let mut tx = files.read(*month).await?;
                 let rows = tx.fetch_all(&KEYS_AND_HASHES, args![after, SEALED_AT_ONCE]).await?;
