@@ -4,7 +4,7 @@
 //! request with an assertion, also for those that only read, and the registry's writer flushes each commit to the disk. The
 //! ledger's commits are not flushed one by one, and its statements need no transaction around them: a use that is bound and
 //! whose message was not entered binds the assertion to the node that did bring it. A program that is killed loses nothing by that;
-//! a machine that loses its power may lose the last tenth of a second. So the ledger notes the start of the machine that it
+//! a machine that loses its power may lose what was written last. So the ledger notes the start of the machine that it
 //! is written under, and after another one that followed no clean end it refuses all assertions made before.
 //!
 //! Source: S-XUA-20 to S-XUA-23.
@@ -118,6 +118,8 @@ impl AssertionLedger {
             None => 0,
         };
         own.execute(&SET_ASSERTION_LEDGER, args![boot, floor_ms]).await?;
+        // The note must outlive a loss of power that takes the first uses with it.
+        own.flush().await?;
         Ok(Self::new(Place::Own(own), floor_ms))
     }
 

@@ -292,6 +292,12 @@ impl SmallFile {
         Ok(done.rows_affected())
     }
 
+    /// Makes everything durable, whatever its commits were.
+    pub(super) async fn flush(&self) -> Result<(), StoreError> {
+        let flushed = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.0).await;
+        flushed.map(drop).map_err(|error| read_error(Dialect::Sqlite, "flush", &error))
+    }
+
     /// Closes the file.
     pub(super) async fn close(&self) {
         self.0.close().await;
