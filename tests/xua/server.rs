@@ -111,6 +111,11 @@ impl Server {
 
     /// Sends a message to the registry; status and body of the answer.
     pub fn send(&self, envelope: &str) -> (u16, String) {
+        self.send_until(envelope, Timestamp::MIN)
+    }
+
+    /// The same; its last octet leaves at this time.
+    pub fn send_until(&self, envelope: &str, last: Timestamp) -> (u16, String) {
         let socket = TcpStream::connect(self.address).unwrap();
         let mut socket = self.connector.connect("127.0.0.1", socket).unwrap();
         let head = format!(
@@ -120,7 +125,12 @@ impl Server {
             envelope.len()
         );
         socket.write_all(head.as_bytes()).unwrap();
-        socket.write_all(envelope.as_bytes()).unwrap();
+        let (most, end) = envelope.as_bytes().split_at(envelope.len() - 1);
+        socket.write_all(most).unwrap();
+        while today() < last {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        socket.write_all(end).unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap();

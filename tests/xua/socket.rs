@@ -23,6 +23,7 @@ pub fn trials() -> Vec<Test> {
     trials![
         a_query_with_an_assertion_is_answered,
         faults_have_their_code_text_status_and_addressing,
+        x_15_an_assertion_that_ends_while_its_message_comes_is_refused,
         s_xua_03_required_optional_and_off,
         s_xua_03_a_node_has_modes_of_its_own,
         s_xua_30_every_refusal_is_in_the_audit_trail,
@@ -159,6 +160,16 @@ fn faults_have_their_code_text_status_and_addressing() {
     let doctype = format!("<!DOCTYPE x>{}", query_envelope("urn:uuid:x-13", &security(&genuine())));
     let (status, body) = server.send(&doctype);
     assert!(status == 400 && body.contains("document type declaration") && !body.contains("wsse:"), "{body}");
+}
+
+fn x_15_an_assertion_that_ends_while_its_message_comes_is_refused() {
+    let server = server();
+    // 60 seconds are forgiven: it is good for a moment yet.
+    let (begun, mut sample) = (today(), Sample::new(today()));
+    (sample.issued, sample.not_before, sample.not_on_or_after) = (at(begun, -600), at(begun, -600), at(begun, -58));
+    let last = begun + Duration::from_secs(3);
+    let (status, body) = server.send_until(&query_envelope("urn:uuid:slow", &security(&sample.signed())), last);
+    assert!(status == 400 && body.contains("MessageExpired"), "{body}");
 }
 
 fn answers(server: &Server) -> [u16; 3] {
