@@ -1,7 +1,7 @@
 //! Our key, the certificates of those we write to, and whom we believe.
 
 use std::{
-    fmt,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -74,14 +74,22 @@ impl SmimeKeys {
         Ok(Self { identity, trust, partners: settings.partners.clone(), production })
     }
 
-    /// The certificates that a partner's file holds; none where there is no file.
+    /// The certificates that a partner's file holds; none where there is no file. A folder or file that cannot be read does not
+    /// say that a partner has none: what is sent to them would go out in the clear.
     ///
     /// # Errors
-    /// When the file holds no certificate.
+    /// When the folder or the file cannot be read, or the file holds no certificate.
     pub fn certificates_of(&self, address: &str) -> Result<Vec<X509>, SmimeError> {
-        match self.partners.as_deref().and_then(|folder| partner_file(folder, address)) {
-            Some(path) if path.exists() => Ok(certificates_of_holder(&path, self.production)?),
-            _ => Ok(Vec::new()),
+        let Some(folder) = &self.partners else { return Ok(Vec::new()) };
+        let Some(path) = partner_file(folder, address) else { return Ok(Vec::new()) };
+        match path.symlink_metadata() {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                let read = fs::read_dir(folder);
+                read.map_err(|why| TlsError::File { path: folder.clone(), why })?;
+                Ok(Vec::new())
+            }
+            Err(why) => Err(TlsError::File { path, why }.into()),
+            Ok(_) => Ok(certificates_of_holder(&path, self.production)?),
         }
     }
 

@@ -66,16 +66,28 @@ impl SmimeKeys {
     /// that partner.
     ///
     /// # Errors
-    /// [`SignatureRefused`]
+    /// When the file of the partner cannot be read: nothing is said of the signature then.
     pub fn verify(
         &self,
         signed: &[u8],
         detached: Option<&[u8]>,
         from: &str,
         now: Timestamp,
+    ) -> Result<Result<Verified, SignatureRefused>, SmimeError> {
+        let partner = self.certificates_of(from)?;
+        Ok(self.verify_knowing(&partner, signed, detached, from, now))
+    }
+
+    /// The same with the certificates of that partner.
+    fn verify_knowing(
+        &self,
+        partner: &[X509],
+        signed: &[u8],
+        detached: Option<&[u8]>,
+        from: &str,
+        now: Timestamp,
     ) -> Result<Verified, SignatureRefused> {
-        let partner = self.certificates_of(from).map_err(|_| SignatureRefused::Signers)?;
-        let (signer, others) = signer_of(signed, &partner)?;
+        let (signer, others) = signer_of(signed, partner)?;
         let mut content = Vec::new();
         {
             let unreadable = |_| SignatureRefused::Unreadable;

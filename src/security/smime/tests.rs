@@ -115,9 +115,9 @@ fn r_32_26_what_openssl_made_is_opened_and_its_signer_named() {
     let post = Post::new();
     let keys = post.keys();
     let opaque = post.signed_by_openssl("theirs", " -nodetach");
-    assert_eq!(keys.verify(&opaque, None, THEIRS, now()).map(|v| v.content), Ok(ENTITY.to_vec()));
+    assert_eq!(keys.verify(&opaque, None, THEIRS, now()).unwrap().map(|v| v.content), Ok(ENTITY.to_vec()));
     let detached = post.signed_by_openssl("theirs", "");
-    let verified = keys.verify(&detached, Some(ENTITY), THEIRS, now()).unwrap_or_else(|e| panic!("{e}"));
+    let verified = keys.verify(&detached, Some(ENTITY), THEIRS, now()).unwrap().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((verified.content.as_slice(), verified.signer.as_str()), (ENTITY, "CN=theirs"));
     done(post.folder(), "cms -encrypt -in entity -binary -aes256 -outform DER -out e.der ours.pem");
     assert_eq!(keys.decrypt(&fs::read(post.file("e.der")).unwrap()).unwrap(), ENTITY);
@@ -128,10 +128,10 @@ fn r_32_26_what_was_changed_on_the_way_is_refused() {
     let post = Post::new();
     let detached = post.signed_by_openssl("theirs", "");
     let changed = ENTITY.to_ascii_uppercase();
-    let refused = post.keys().verify(&detached, Some(&changed), THEIRS, now()).map(|_| ());
+    let refused = post.keys().verify(&detached, Some(&changed), THEIRS, now()).unwrap().map(|_| ());
     assert_eq!(refused, Err(SignatureRefused::Wrong));
     assert_eq!(
-        post.keys().verify(b"nonsense", Some(ENTITY), THEIRS, now()).map(|_| ()),
+        post.keys().verify(b"nonsense", Some(ENTITY), THEIRS, now()).unwrap().map(|_| ()),
         Err(SignatureRefused::Unreadable)
     );
 }
@@ -140,7 +140,7 @@ fn r_32_26_what_was_changed_on_the_way_is_refused() {
 fn r_32_26_the_signer_is_the_sender_and_is_trusted() {
     let post = Post::new();
     let signed = post.signed_by_openssl("theirs", "");
-    let verify = |keys: SmimeKeys, from: &str| keys.verify(&signed, Some(ENTITY), from, now()).map(|_| ());
+    let verify = |keys: SmimeKeys, from: &str| keys.verify(&signed, Some(ENTITY), from, now()).unwrap().map(|_| ());
     assert_eq!(verify(post.keys(), "other@kliniek.example"), Err(SignatureRefused::OtherAddress));
     assert_eq!(verify(post.keys(), &THEIRS.to_uppercase()), Ok(()));
     // Without an authority, the certificate in the partner's file is enough, and only for that partner.
@@ -155,7 +155,7 @@ fn r_32_26_a_certificate_without_the_purpose_is_refused() {
     let post = Post::new();
     post.issue("server", THEIRS, "extendedKeyUsage=serverAuth\n");
     let signed = post.signed_by_openssl("server", "");
-    let refused = post.keys().verify(&signed, Some(ENTITY), THEIRS, now()).map(|_| ());
+    let refused = post.keys().verify(&signed, Some(ENTITY), THEIRS, now()).unwrap().map(|_| ());
     assert_eq!(refused, Err(SignatureRefused::Certificate(Reason::WrongPurpose)));
     fs::copy(post.file("server.pem"), post.file(&format!("partners/{THEIRS}.pem"))).unwrap();
     let refused = post.keys().encrypt(ENTITY, &[THEIRS], now());
@@ -166,7 +166,10 @@ fn r_32_26_a_certificate_without_the_purpose_is_refused() {
 fn two_signers_are_one_too_many() {
     let post = Post::new();
     let signed = post.signed_by_openssl("theirs", " -signer ours.pem -inkey ours.key");
-    assert_eq!(post.keys().verify(&signed, Some(ENTITY), THEIRS, now()).map(|_| ()), Err(SignatureRefused::Signers));
+    assert_eq!(
+        post.keys().verify(&signed, Some(ENTITY), THEIRS, now()).unwrap().map(|_| ()),
+        Err(SignatureRefused::Signers)
+    );
 }
 
 #[test]
@@ -177,6 +180,31 @@ fn nothing_is_sent_to_an_address_without_certificate() {
     }
     assert!(matches!(post.keys().encrypt(ENTITY, &[THEIRS, "x@y"], now()), Err(SmimeError::NoCertificate)));
     assert!(matches!(post.keys().encrypt(ENTITY, &[], now()), Err(SmimeError::NoCertificate)));
+}
+
+#[test]
+fn r_32_26_a_partner_whose_certificate_cannot_be_read_is_not_one_without() {
+    let post = Post::new();
+    let signed = post.signed_by_openssl("theirs", "");
+    let stops = |what: &str| {
+        let found = post.keys().certificates_of(THEIRS);
+        assert!(matches!(found, Err(SmimeError::Files(_))), "{what}");
+        let verified = post.keys().verify(&signed, Some(ENTITY), THEIRS, now());
+        assert!(matches!(verified, Err(SmimeError::Files(_))), "nothing is said of the signature: {what}");
+    };
+    let (partners, file) = (post.file("partners"), post.file(&format!("partners/{THEIRS}.pem")));
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    stops("half a file");
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(post.file("elsewhere.pem"), &file).unwrap();
+    stops("a link to nowhere");
+    fs::remove_file(&file).unwrap();
+    assert!(post.keys().certificates_of(THEIRS).unwrap().is_empty(), "this partner has none");
+    fs::remove_dir(&partners).unwrap();
+    stops("no folder");
+    fs::write(&partners, "").unwrap();
+    stops("a file in the place of the folder");
 }
 
 #[test]
@@ -195,11 +223,14 @@ fn r_32_26_a_signature_over_a_hash_that_can_be_forged_is_refused() {
     {
         for (attached, detached) in [("", Some(ENTITY)), (" -nodetach", None)] {
             let signed = post.signed_by_openssl("theirs", &format!(" -md {hash}{attached}"));
-            let verified = post.keys().verify(&signed, detached, THEIRS, now()).map(|_| ());
+            let verified = post.keys().verify(&signed, detached, THEIRS, now()).unwrap().map(|_| ());
             assert_eq!(verified, wanted, "{hash}{attached}");
         }
     }
     // In pieces, as what is signed while it streams.
     let pieces = post.signed_by_openssl("theirs", " -nodetach -stream");
-    assert_eq!(post.keys().verify(&pieces, None, THEIRS, now()).map(|verified| verified.content), Ok(ENTITY.to_vec()));
+    assert_eq!(
+        post.keys().verify(&pieces, None, THEIRS, now()).unwrap().map(|verified| verified.content),
+        Ok(ENTITY.to_vec())
+    );
 }

@@ -124,11 +124,11 @@ impl Opening<'_> {
             // A signature outside of the encryption does not say that its holder knew what is inside.
             Content::Encrypted(octets) => (self.keys.decrypt(&octets)?, Seen { signer: None, encrypted: true }),
             Content::Signed { entity, signature } => {
-                let verified = self.keys.verify(&signature, Some(entity), self.from, self.now)?;
+                let verified = self.keys.verify(&signature, Some(entity), self.from, self.now)??;
                 (verified.content, Seen { signer: Some(verified.signer), ..seen })
             }
             Content::SignedWithin(octets) => {
-                let verified = self.keys.verify(&octets, None, self.from, self.now)?;
+                let verified = self.keys.verify(&octets, None, self.from, self.now)??;
                 (verified.content, Seen { signer: Some(verified.signer), ..seen })
             }
         };

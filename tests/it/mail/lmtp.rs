@@ -22,12 +22,13 @@ use crate::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 6] = [
+    let own: [(&'static str, OnStore); 7] = [
         ("r_32_28_to_r_32_30_out_in_and_the_receipt_back", round_trip),
         ("r_32_30_a_mail_that_comes_twice_is_imported_and_answered_once", twice),
         ("r_32_34_a_package_waits_for_a_person_and_then_the_sender_is_told", held),
         ("r_32_30_the_receipt_of_a_package_that_is_refused_names_code_and_ordinal", refused),
         ("r_32_27_a_mail_has_one_package_among_its_attachments", one_package),
+        ("r_32_26_a_mail_of_a_partner_whose_file_cannot_be_read_waits", unreadable),
         ("what_was_acknowledged_is_imported_whatever_happens_to_the_process", durable),
     ];
     own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
@@ -300,6 +301,24 @@ fn one_package(store: Store) {
         assert_eq!(received_as(&server, number, state)["problem"], problem);
     }
     assert_eq!(entries(&server, PATIENT).len(), 1);
+}
+
+fn unreadable(store: Store) {
+    let Some(post) = Post::new("none", "take") else { return };
+    let server = clinic(&post, store).start().expect("a server");
+    let file = post.folder.join(format!("clinics-partners/{OURS}.pem"));
+    let whole = fs::read(&file).expect("a certificate");
+    fs::write(&file, &whole[..whole.len() / 2]).expect("written");
+    post.delivered(&server, (OURS, THEIRS), &post.sealed("<1@ziekenhuis.example>", &[&package()]));
+    // Tried once, it waits for another time; that shall be the last one.
+    let last =
+        "UPDATE job SET attempts = 43, run_at_ms = 0 WHERE kind = 'open-mail' AND state = 1 AND run_at_ms > created_ms";
+    until(|| {
+        trail::tamper(&server.prepared, false, last);
+        received(&server).first().is_some_and(|mail| mail["state"] == "refused")
+    });
+    assert_eq!(received(&server)[0]["problem"], "XdmIo", "nothing is said of its signature");
+    assert!(entries(&server, PATIENT).is_empty());
 }
 
 fn durable(store: Store) {
