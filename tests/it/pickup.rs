@@ -22,10 +22,12 @@ use crate::harness::{
 type OnStore = fn(Store);
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 9] = [
+    let own: [(&'static str, OnStore); 11] = [
         ("s_tls_31_the_right_code_opens_the_package_once", right),
         ("s_tls_31_five_wrong_codes_lock_and_a_new_code_unlocks", locked),
         ("s_tls_31_many_guesses_at_once_are_no_more_guesses", at_once),
+        ("s_tls_34_the_right_code_twice_at_once_is_recorded_twice", raced),
+        ("who_is_in_and_sends_the_code_again_stays_in", again),
         ("s_tls_34_what_expired_or_was_taken_back_is_gone", gone),
         ("s_tls_33_no_script_no_cache_no_names", headers),
         ("s_tls_30_too_many_requests_of_one_address_wait", rate),
@@ -40,9 +42,14 @@ pub const PATIENT: &str = "999900006^^^&2.16.840.1.113883.2.4.6.3&ISO";
 
 /// A package of one document about an invented patient.
 pub fn package() -> PathBuf {
+    package_of(2_000)
+}
+
+/// The same with a document of so many lines, which compress to half their length.
+pub fn package_of(lines: usize) -> PathBuf {
     let folder = scratch::directory(&format!("mailed-{}", sample::number()));
     fs::create_dir_all(folder.join("scans")).expect("room");
-    let text: String = (0..2_000).map(|_| format!("{:016x}\n", sample::number())).collect();
+    let text: String = (0..lines).map(|_| format!("{:016x}\n", sample::number())).collect();
     fs::write(folder.join("scans/letter.txt"), text).expect("room");
     let all = format!("[all]\npatient = \"{PATIENT}\"\ntype = \"18748-4\"\npatient_info = [\"PID-5|Fictief^Ada\"]\n");
     fs::write(folder.join("all.toml"), all).expect("room");
@@ -106,11 +113,14 @@ fn get(server: &TestServer, path: &str, more: &str) -> Response {
 }
 
 fn post(server: &TestServer, id: &str, code: &str) -> Response {
+    post_holding(server, id, code, "")
+}
+
+fn post_holding(server: &TestServer, id: &str, code: &str, cookie: &str) -> Response {
     let body = format!("code={code}");
     let kind = "Content-Type: application/x-www-form-urlencoded";
-    let head =
-        format!("POST /p/{id} HTTP/1.1\r\nHost: pickup.example\r\n{kind}\r\nContent-Length: {}\r\n\r\n", body.len());
-    ask(server, &(head + &body))
+    let head = format!("POST /p/{id} HTTP/1.1\r\nHost: pickup.example\r\n{cookie}{kind}\r\n");
+    ask(server, &format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()))
 }
 
 /// The Cookie header of whoever gave the right code.
@@ -219,6 +229,42 @@ fn at_once(store: Store) {
     });
     assert_eq!(json(&knoop(&server.prepared, &["offers", "--json"]))[0]["state"], "locked");
     assert_eq!(post(&server, &offered.id, &offered.code).status, 403);
+}
+
+fn raced(store: Store) {
+    let server = prepared(store).start().expect("a server");
+    let offered = offer(&server, &package());
+    let (visitors, start) = (4, std::sync::Barrier::new(4));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let visit = || {
+            start.wait();
+            post(&server, &offered.id, &offered.code).status
+        };
+        let all: Vec<_> = (0..visitors).map(|_| scope.spawn(visit)).collect();
+        all.into_iter().map(|visitor| visitor.join().expect("an answer")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 410).count(), visitors - 1, "{statuses:?}");
+    let told = told(&server);
+    assert_eq!(told.iter().filter(|(id, ..)| id == "110114").count(), visitors, "{told:?}");
+    assert_eq!(told.iter().filter(|(id, _, outcome)| id == "110114" && outcome == "Serious").count(), visitors - 1);
+    let listed = json(&knoop(&server.prepared, &["offers", "--json"]));
+    assert_eq!(listed[0]["visits"].as_array().map(Vec::len), Some(visitors), "{listed}");
+}
+
+fn again(store: Store) {
+    let server = prepared(store).start().expect("a server");
+    let offered = offer(&server, &package());
+    let cookie = opened(&server, &offered);
+    for code in [&*offered.code, "ABCDE-FGHJK"] {
+        let answer = post_holding(&server, &offered.id, code, &cookie);
+        let place = format!("/p/{}", offered.id);
+        assert_eq!((answer.status, answer.header("location")), (303, Some(&*place)), "{}", answer.text());
+        assert_eq!(answer.header("set-cookie"), None, "what it holds stays good");
+    }
+    assert_eq!(get(&server, &zip_path(&offered), &cookie).status, 200);
+    let other = format!("Cookie: __Secure-pickup={}\r\n", "0".repeat(64));
+    assert_eq!(post_holding(&server, &offered.id, &offered.code, &other).status, 410, "nobody else gets in");
 }
 
 fn gone(store: Store) {

@@ -99,7 +99,7 @@ async fn enter(
     // What is no form is a wrong code: it counts.
     let code = typed.map(|form| form.into_inner().code).unwrap_or_default();
     let ctx = context(&page);
-    let tried = page.pickup.try_code(&ctx, &id, &code, address).await;
+    let tried = page.pickup.try_code(&ctx, &id, &code, held(&request).as_deref(), address).await;
     match tried {
         Ok(Tried::Right { session }) => {
             let cookie = Cookie::build(COOKIE, session)
@@ -108,13 +108,9 @@ async fn enter(
                 .http_only(true)
                 .same_site(SameSite::Strict)
                 .finish();
-            let mut answer = HttpResponse::SeeOther().cookie(cookie).finish();
-            if let Ok(place) = HeaderValue::from_str(&format!("/p/{id}")) {
-                answer.headers_mut().insert(header::LOCATION, place);
-            }
-            with_headers(&mut answer);
-            answer
+            to_page(&id, Some(cookie))
         }
+        Ok(Tried::Open) => to_page(&id, None),
         Ok(Tried::Wrong(standing)) => {
             let sender = page.pickup.sender(&id).await.ok().flatten();
             shown(&request, &id, sender.as_deref(), standing, true)
@@ -140,6 +136,17 @@ async fn download(request: HttpRequest, page: Data, id: web::Path<String>) -> Ht
         Ok(Err(standing)) => shown(&request, &id, None, standing, false),
         Err(error) => trouble(&request, &error),
     }
+}
+
+/// Sends a browser that is in to the page with the package.
+fn to_page(id: &str, cookie: Option<Cookie<'_>>) -> HttpResponse {
+    let mut answer = HttpResponse::SeeOther();
+    if let Some(cookie) = cookie {
+        answer.cookie(cookie);
+    }
+    let mut answer = answer.insert_header((header::LOCATION, format!("/p/{id}"))).finish();
+    with_headers(&mut answer);
+    answer
 }
 
 /// A package never changes under its id.

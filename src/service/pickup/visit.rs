@@ -51,6 +51,8 @@ pub enum Tried {
         /// Hexadecimal digits, for a cookie.
         session: String,
     },
+    /// Nothing was tried: the browser holds what an earlier code gave it.
+    Open,
     /// It was wrong, or there is nothing to open; this is how it stands now.
     Wrong(Standing),
 }
@@ -94,7 +96,8 @@ impl Pickup {
         Ok(self.row(id).await?.map(|row| row.sender))
     }
 
-    /// Tries a code. The try is counted first; the audit knows of it before this returns.
+    /// Tries a code. The try is counted first; the audit knows of it before this returns. A browser that is in already, and sends
+    /// its code again, tries nothing.
     ///
     /// # Errors
     /// Trouble of our own.
@@ -103,15 +106,19 @@ impl Pickup {
         ctx: &RequestContext,
         id: &str,
         typed: &str,
+        session: Option<&str>,
         address: IpAddr,
     ) -> Result<Tried, PickupError> {
         let now_ms = ctx.now.as_millisecond();
         let Some(found) = self.row(id).await? else { return Ok(Tried::Wrong(Standing::Unknown)) };
-        let before = standing(Some(&found), None, now_ms);
-        let Standing::Closed { .. } = before else {
-            self.note(ctx, &found, address, PickupVisit::Closed, VisitKind::Closed).await?;
-            return Ok(Tried::Wrong(before));
-        };
+        match standing(Some(&found), session, now_ms) {
+            Standing::Closed { .. } => {}
+            Standing::Open { .. } => return Ok(Tried::Open),
+            shut => {
+                self.note(ctx, &found, address, PickupVisit::Closed, VisitKind::Closed).await?;
+                return Ok(Tried::Wrong(shut));
+            }
+        }
         let key = id.to_owned();
         let counted = self.store.write(move |tx| {
             let key = key.clone();
@@ -132,6 +139,8 @@ impl Pickup {
         if self.open(ctx, &row, &session, address).await? {
             return Ok(Tried::Right { session });
         }
+        // The same code at the same time, and that one was faster; or it was renewed or taken back meanwhile.
+        self.note(ctx, &row, address, PickupVisit::Closed, VisitKind::Closed).await?;
         Ok(Tried::Wrong(standing(self.row(id).await?.as_ref(), None, now_ms)))
     }
 
