@@ -3,7 +3,7 @@
 //! `lettre` speaks the protocol; the connection is ours, so that the relay is judged as every peer is (S-TLS-08, S-TLS-10). After
 //! STARTTLS the conversation begins anew, and nothing that was said before it counts (RFC 3207 §4.2).
 
-use std::{fmt, io, net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{fmt, io, iter, net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use lettre::{
     Address,
@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf},
     net::TcpStream,
-    time::timeout,
+    time::{error::Elapsed, timeout},
 };
 use tokio_openssl::SslStream;
 
@@ -52,9 +52,10 @@ pub struct SmtpRelay {
     pub login: Option<(String, SecretString)>,
     /// The name that this side says.
     pub hello: String,
-    /// Time for the connection, TLS included, and for each answer before the message.
+    /// Time for the connection, and for TLS.
     pub connect_timeout: Duration,
-    /// Time for the message and its answer.
+    /// Time for each answer, and for the message with its own: a relay may look up names and lists before it answers. Minutes.
+    /// Source: RFC 5321 §4.5.3.2.
     pub send_timeout: Duration,
 }
 
@@ -77,7 +78,7 @@ pub enum SmtpError {
     /// It said no (5xx) to this mail, with this code: to its sender, its addressee or what is in it. Nothing was sent.
     #[error("the mail relay refused ({0})")]
     Refused(u16),
-    /// The connection broke after the message went out and before the relay said that it has it: it may have been sent.
+    /// The connection broke after the whole message went out and before the relay said that it has it: it may have been sent.
     #[error("the connection to the mail relay broke before it said whether it took the mail")]
     Unknown,
 }
@@ -88,27 +89,38 @@ impl SmtpRelay {
     /// # Errors
     /// [`SmtpError`]; only [`SmtpError::Unknown`] leaves it open whether the mail was sent.
     pub async fn send(&self, from: Option<&Address>, to: &Address, message: &[u8]) -> Result<(), SmtpError> {
-        let slow = |_| SmtpError::NotReached("it took too long to answer".to_owned());
-        let mut connection = timeout(self.connect_timeout, self.connect()).await.map_err(slow)??;
-        let before = async {
-            connection.command(Mail::new(from.cloned(), Vec::new())).await?;
-            connection.command(Rcpt::new(to.clone(), Vec::new())).await?;
-            connection.command(Data).await
-        };
-        timeout(self.connect_timeout, before).await.map_err(slow)?.map_err(|error| refused(&error))?;
-        let sent = timeout(self.send_timeout, connection.message(message)).await;
-        let sent = sent.map_err(|_| SmtpError::Unknown)?;
-        sent.map_err(|error| match error.status() {
-            Some(_) => refused(&error),
-            None => SmtpError::Unknown,
-        })?;
+        let mut connection = self.connect().await?;
+        let refused_by = |error| refused(&error);
+        self.within(connection.command(Mail::new(from.cloned(), Vec::new()))).await?.map_err(refused_by)?;
+        self.within(connection.command(Rcpt::new(to.clone(), Vec::new()))).await?.map_err(refused_by)?;
+        self.within(connection.command(Data)).await?.map_err(refused_by)?;
+        // What follows the message is asked for when the message was written, and before the dot that ends it.
+        let mut is_whole = false;
+        let parts = iter::once(message).chain(iter::from_fn(|| {
+            is_whole = true;
+            None
+        }));
+        let sent = timeout(self.send_timeout, connection.message_iter(parts)).await;
+        match sent {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) if error.status().is_some() => return Err(refused(&error)),
+            _ if is_whole => return Err(SmtpError::Unknown),
+            // A message without its end is none.
+            _ => return Err(not_reached("the connection broke before the whole mail went out")),
+        }
         // The mail is the relay's now; how it says goodbye changes nothing.
         let _ = timeout(Duration::from_secs(2), connection.quit()).await;
         Ok(())
     }
 
+    /// What is awaited for an answer.
+    async fn within<T>(&self, answer: impl Future<Output = T>) -> Result<T, SmtpError> {
+        timeout(self.send_timeout, answer).await.map_err(slow)
+    }
+
     async fn connect(&self) -> Result<AsyncSmtpConnection, SmtpError> {
-        let tcp = TcpStream::connect((&*self.host, self.port)).await.map_err(not_reached)?;
+        let tcp = timeout(self.connect_timeout, TcpStream::connect((&*self.host, self.port))).await;
+        let tcp = tcp.map_err(slow)?.map_err(not_reached)?;
         let address = tcp.peer_addr().map_err(not_reached)?;
         tcp.set_nodelay(true).map_err(not_reached)?;
         let stream: Box<dyn AsyncTokioStream> = match self.tls {
@@ -116,17 +128,17 @@ impl SmtpRelay {
             SmtpTls::None => return Err(not_reached("without TLS only a relay on this machine is used")),
             SmtpTls::Implicit => Box::new(Secured::new(self.secure(tcp, address).await?, address, &[])),
             SmtpTls::StartTls => {
-                let tcp = self.ask_for_tls(tcp).await?;
+                let tcp = self.within(self.ask_for_tls(tcp)).await??;
                 // The answer to STARTTLS stands for the greeting, which a relay does not repeat.
                 Box::new(Secured::new(self.secure(tcp, address).await?, address, b"220 TLS\r\n"))
             }
         };
         let hello = ClientId::Domain(self.hello.clone());
-        let connection = AsyncSmtpConnection::connect_with_transport(stream, &hello).await;
+        let connection = self.within(AsyncSmtpConnection::connect_with_transport(stream, &hello)).await?;
         let mut connection = connection.map_err(|error| unwilling(&error))?;
         if let Some((user, password)) = self.login.as_ref().filter(|_| self.tls != SmtpTls::None) {
             let login = Credentials::new(user.clone(), password.expose_secret().to_owned());
-            let asked = connection.auth(&[Mechanism::Plain, Mechanism::Login], &login).await;
+            let asked = self.within(connection.auth(&[Mechanism::Plain, Mechanism::Login], &login)).await?;
             asked.map_err(|error| unwilling(&error))?;
         }
         Ok(connection)
@@ -139,7 +151,8 @@ impl SmtpRelay {
         let untrusted = |reason: crate::security::tls::Reason| {
             not_reached(format!("its certificate is refused: {reason}; {}", reason.how_to_mend()))
         };
-        if let Err(error) = Pin::new(&mut stream).connect().await {
+        let shaken = timeout(self.connect_timeout, Pin::new(&mut stream).connect()).await.map_err(slow)?;
+        if let Err(error) = shaken {
             return Err(handshake.refused().map_or_else(|| not_reached(error), untrusted));
         }
         trust.admit(handshake, stream.ssl(), address).map_err(untrusted)?;
@@ -181,6 +194,10 @@ async fn answer(stream: &mut BufReader<TcpStream>, wanted: u16) -> Result<(), Sm
         }
     }
     Err(not_reached("it does not come to an end"))
+}
+
+fn slow(_: Elapsed) -> SmtpError {
+    not_reached("it took too long to answer")
 }
 
 fn not_reached(why: impl fmt::Display) -> SmtpError {

@@ -1,8 +1,9 @@
 """A mail relay for tests: takes what comes and writes each mail into a directory.
 
-usage: relay.py DIRECTORY (none|starttls|tls) (take|refuse|break|greet|busy) [CERTIFICATE KEY]
+usage: relay.py DIRECTORY (none|starttls|tls) (take|refuse|break|greet|busy|cut|slow) [CERTIFICATE KEY]
 Prints its port. "refuse" says 554 to the message, "break" closes the connection once the message is in,
-"greet" says 554 instead of a greeting, "busy" says 451 to the first message and keeps nothing of it.
+"greet" says 554 instead of a greeting, "busy" says 451 to the first message and keeps nothing of it,
+"cut" closes the connection after the first line of the first message, "slow" takes half a second for each answer.
 """
 import asyncio
 import pathlib
@@ -22,6 +23,8 @@ async def serve(reader, writer):
     secure = tls == "tls"
 
     async def say(text):
+        if habit == "slow":
+            await asyncio.sleep(0.5)
         writer.write(text.encode() + b"\r\n")
         await writer.drain()
 
@@ -45,6 +48,11 @@ async def serve(reader, writer):
             await say("530 TLS first")
         elif word.upper() == "DATA":
             await say("354 go on")
+            if habit == "cut" and count == 0:
+                await reader.readline()
+                count += 1
+                writer.transport.abort()
+                return
             lines = []
             while (line := await reader.readline()) not in (b".\r\n", b""):
                 lines.append(line[1:] if line.startswith(b".") else line)

@@ -12,17 +12,20 @@ use crate::{
         servers::{Store, until},
         trail, trials,
     },
-    pickup::{json, knoop, package},
+    pickup::{json, knoop, package, package_of},
 };
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 6] = [
+    let own: [(&'static str, OnStore); 9] = [
         ("r_32_26_what_was_ordered_encrypted_goes_out_in_no_other_way", sealed),
         ("a_relay_that_does_not_talk_is_tried_until_the_last_attempt", last),
         ("a_mail_whose_job_has_ended_is_settled", stranded),
         ("r_32_41_a_receipt_before_the_answer_loses_no_event", early),
         ("a_mail_that_waits_is_taken_back", withdrawn),
         ("a_relay_that_takes_a_mail_later_gets_it_later", later),
+        ("a_mail_that_broke_off_before_its_end_is_sent_again", cut),
+        ("a_relay_that_thinks_before_each_answer_gets_the_mail", slow),
+        ("r_32_26_where_partners_cannot_be_read_nothing_goes_out_in_the_clear", unreadable),
     ];
     own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
 }
@@ -64,6 +67,47 @@ fn later(store: Store) {
     });
     assert_eq!(told(&server), ["Success"]);
     assert_eq!(scratch::files_below(&post.folder.join("out")).len(), 1, "sent once");
+}
+
+fn cut(store: Store) {
+    let Some(post) = Post::new("none", "cut") else { return };
+    let server = post.server(store);
+    // More than the system takes from us ahead of the relay.
+    send(&server, &package_of(700_000), &[]);
+    until(|| state(&server)["problem"].as_str().is_some_and(|problem| problem.contains("before the whole mail")));
+    assert_eq!(state(&server)["state"], "waiting");
+    assert!(told(&server).is_empty(), "nothing left");
+    now(&server);
+    becomes(&server, "sent");
+    assert_eq!(told(&server), ["Success"]);
+    assert_eq!(scratch::files_below(&post.folder.join("out")).len(), 1, "sent once");
+}
+
+/// All its answers together take longer than a connection may.
+fn slow(store: Store) {
+    let Some(post) = Post::new("none", "slow") else { return };
+    let prepared = post.settings(TestServer::prepare(store).expect("a store"));
+    let server = prepared.setting("client.connect_timeout", "1 s").start().expect("a server");
+    send(&server, &package(), &[]);
+    becomes(&server, "sent");
+}
+
+fn unreadable(store: Store) {
+    let Some(post) = Post::new("none", "take") else { return };
+    let prepared = TestServer::prepare(store).expect("a store");
+    let lenient = post.settings(prepared).setting("email.send_unencrypted", "true");
+    let misspelt = lenient.setting("email.partners", &post.file("partnerz"));
+    let server = misspelt.setting("email.allow_unsigned", "true").start().expect("a server");
+    let path = package().display().to_string();
+    let refused = knoop(&server.prepared, &["mail", &path, "--to", THEIRS]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("partnerz cannot be read"), "{said}");
+    assert_eq!(json(&knoop(&server.prepared, &["mails", "--json"])), serde_json::json!([]));
+    // It is there again.
+    fs::rename(post.folder.join("partners"), post.folder.join("partnerz")).expect("renamed");
+    send(&server, &package(), &[]);
+    becomes(&server, "sent");
+    assert!(fs::read_to_string(post.mail()).expect("seven bits").contains("pkcs7-mime"), "encrypted");
 }
 
 fn sealed(store: Store) {
