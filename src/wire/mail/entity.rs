@@ -71,12 +71,18 @@ pub fn canonical(octets: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(fixed)
 }
 
+/// The beginning of a zip file.
+pub(super) const ZIP: &[u8] = b"PK";
+/// Octets of a body that are enough to tell how it begins, as it is encoded.
+const FIRST_BYTES: usize = 64;
+
 /// A header block that was read, and the body below it.
 #[derive(Debug)]
 pub struct Entity<'a> {
     headers: Option<Message<'a>>,
     content_type: Option<ContentType>,
-    encoding: TransferEncoding,
+    /// Nothing where it is none that is known here.
+    encoding: Option<TransferEncoding>,
     body: &'a [u8],
 }
 
@@ -84,7 +90,8 @@ impl<'a> Entity<'a> {
     /// Reads the header block.
     ///
     /// # Errors
-    /// When there is none, or its Content-Type or encoding cannot be understood in one way.
+    /// When there is none, or its Content-Type or encoding cannot be understood in one way. An encoding that is not known is no
+    /// error before something is to be decoded.
     pub fn read(octets: &'a [u8], limits: &MailLimits) -> Result<Self, MailError> {
         // A part without headers begins with the empty line.
         let (block, body) = match octets.strip_prefix(b"\r\n") {
@@ -111,7 +118,7 @@ impl<'a> Entity<'a> {
         let content_type = raw(HeaderName::ContentType)?.map(|text| ContentType::parse(&text));
         let content_type = content_type.transpose().map_err(|_| MailError::ContentType)?;
         let encoding = raw(HeaderName::ContentTransferEncoding)?.unwrap_or_default();
-        let encoding = TransferEncoding::from_name(&encoding).ok_or(MailError::Encoding)?;
+        let encoding = TransferEncoding::from_name(&encoding);
         Ok(Self { headers, content_type, encoding, body })
     }
 
@@ -130,11 +137,20 @@ impl<'a> Entity<'a> {
     /// # Errors
     /// When it does not fit what the header says.
     pub fn decoded(&self) -> Result<Vec<u8>, MailError> {
-        let mut decoder = Decoder::new(self.encoding);
+        let mut decoder = Decoder::new(self.encoding.ok_or(MailError::Encoding)?);
         let wrong = |_| MailError::Encoding;
         let mut decoded = decoder.decode(bytes::Bytes::copy_from_slice(self.body)).map_err(wrong)?.to_vec();
         decoded.extend_from_slice(&decoder.finish().map_err(wrong)?);
         Ok(decoded)
+    }
+
+    /// Whether its body begins as a zip file does, as far as that can be told.
+    pub(super) fn begins_as_zip(&self) -> bool {
+        let Some(encoding) = self.encoding else { return false };
+        let mut decoder = Decoder::new(encoding);
+        let decode = |octet: &u8| decoder.decode(bytes::Bytes::copy_from_slice(&[*octet])).ok();
+        let mut decoded = self.body.iter().take(FIRST_BYTES).map_while(decode).flatten();
+        ZIP.iter().all(|octet| decoded.next() == Some(*octet))
     }
 
     /// The octets of each part, without the line end that belongs to the boundary.
@@ -144,7 +160,7 @@ impl<'a> Entity<'a> {
     pub fn parts(&self, most: usize) -> Result<Vec<&'a [u8]>, MailError> {
         let boundary = self.parameter("boundary").filter(|boundary| (1..=200).contains(&boundary.len()));
         let marker = format!("--{}", boundary.ok_or(MailError::ContentType)?);
-        if self.encoding != TransferEncoding::Identity {
+        if !self.is_identity() {
             return Err(MailError::Encoding);
         }
         let (mut parts, mut begun) = (Vec::new(), None);
@@ -183,7 +199,7 @@ impl<'a> Entity<'a> {
 
     /// Whether the body needs no decoding.
     pub(super) fn is_identity(&self) -> bool {
-        self.encoding == TransferEncoding::Identity
+        self.encoding == Some(TransferEncoding::Identity)
     }
 
     /// A header that occurs once, as text.

@@ -5,7 +5,7 @@ use mail_parser::HeaderName;
 use super::{
     SUBJECT,
     disposition::{self, Disposition},
-    entity::{Entity, MailError, MailLimits},
+    entity::{Entity, MailError, MailLimits, ZIP},
 };
 
 /// A mail: who says to have sent it, and what it is.
@@ -124,9 +124,13 @@ impl<'a> Entity<'a> {
                 None => Ok(Content::Open(Vec::new())),
             },
             _ => {
-                let mut walk = Walk { limits, parts_left: limits.parts, found: Vec::new() };
+                let mut walk = Walk { limits, parts_left: limits.parts, found: Vec::new(), passed_over: None };
                 walk.enter(self, 0)?;
-                Ok(Content::Open(walk.found))
+                match walk.passed_over {
+                    // What cannot be read may be what was sent.
+                    Some(error) if walk.found.is_empty() => Err(error),
+                    _ => Ok(Content::Open(walk.found)),
+                }
             }
         }
     }
@@ -136,6 +140,8 @@ struct Walk<'l> {
     limits: &'l MailLimits,
     parts_left: usize,
     found: Vec<Attachment>,
+    /// What was wrong with a part that cannot be read: another may be a package all the same (R-32-27).
+    passed_over: Option<MailError>,
 }
 
 impl Walk<'_> {
@@ -151,19 +157,25 @@ impl Walk<'_> {
                 match Entity::read(part, self.limits) {
                     Ok(part) => self.enter(&part, depth + 1)?,
                     Err(MailError::Headers) => {}
-                    Err(error) => return Err(error),
+                    Err(error) => self.passed_over = Some(error),
                 }
             }
             return Ok(());
         }
         if entity.essence() == "message/rfc822" && entity.is_identity() {
-            let forwarded = Entity::read(entity.raw_body(), self.limits)?;
-            return self.enter(&forwarded, depth + 1);
+            match Entity::read(entity.raw_body(), self.limits) {
+                Ok(forwarded) => self.enter(&forwarded, depth + 1)?,
+                Err(error) => self.passed_over = Some(error),
+            }
+            return Ok(());
         }
-        let octets = entity.decoded()?;
-        // The beginning of a zip file; what is in it is looked at by the importer (R-32-27).
-        if octets.starts_with(b"PK") {
-            self.found.push(Attachment { octets });
+        match entity.decoded() {
+            // What is in it is looked at by the importer (R-32-27).
+            Ok(octets) if octets.starts_with(ZIP) => self.found.push(Attachment { octets }),
+            Ok(_) => {}
+            // A package that broke on the way: its sender is not told that all was taken.
+            Err(error) if entity.begins_as_zip() => return Err(error),
+            Err(error) => self.passed_over = Some(error),
         }
         Ok(())
     }

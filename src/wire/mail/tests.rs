@@ -184,9 +184,47 @@ fn what_cannot_be_read_in_one_way_is_refused() {
     assert_eq!(read("From: a@b\r\nFrom: c@d\r\n\r\n"), Err(MailError::From));
     let twice = "From: a@b\r\nContent-Type: text/plain\r\nContent-Type: application/zip\r\n\r\n";
     assert_eq!(read(twice), Err(MailError::ContentType));
-    assert_eq!(read("From: a@b\r\nContent-Transfer-Encoding: x-uue\r\n\r\n"), Err(MailError::Encoding));
     let long = format!("From: a@b\r\nX: {}\r\n\r\n", "x".repeat(70_000));
     assert_eq!(read(&long), Err(MailError::Headers));
+}
+
+/// A mail of these parts, and what is found in it.
+fn parts(parts: &[&str]) -> Result<usize, MailError> {
+    let parts: String = parts.iter().map(|part| format!("--x\r\n{part}\r\n")).collect();
+    let mail = format!("From: a@b\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{parts}--x--\r\n");
+    let content = Incoming::read(mail.as_bytes(), &LIMITS).unwrap().entity.content(&LIMITS)?;
+    Ok(open(&content).len())
+}
+
+#[test]
+fn r_32_27_an_attachment_that_cannot_be_read_stands_in_no_ones_way() {
+    let package = "Content-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\nUEsDBA==";
+    for (other, wrong) in [
+        ("Content-Transfer-Encoding: quoted-printable\r\n\r\n100 %=ZZ", MailError::Encoding),
+        ("Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a", MailError::Encoding),
+        ("Content-Transfer-Encoding: base64\r\n\r\n!!!!", MailError::Encoding),
+        ("Content-Type: text\r\n\r\nhello", MailError::ContentType),
+        ("Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\nhello", MailError::ContentType),
+        ("Content-Type: message/rfc822\r\n\r\nnothing", MailError::Headers),
+    ] {
+        assert_eq!(parts(&[other, package]), Ok(1), "{other}");
+        assert_eq!(parts(&[package, other]), Ok(1), "{other}");
+        assert_eq!(parts(&[other, "\r\nhello"]), Err(wrong), "it may have been the package: {other}");
+        assert_eq!(parts(&vec![other; 51]), Err(MailError::TooManyParts), "{other}");
+    }
+    // What begins as a package, and cannot be read to its end.
+    let broken = package.replace("==", "=!");
+    let quoted = "Content-Transfer-Encoding: quoted-printable\r\n\r\n=50K=03=04=ZZ";
+    for broken in [&*broken, quoted] {
+        assert_eq!(parts(&[broken, package]), Err(MailError::Encoding), "{broken}");
+    }
+    // What holds parts is taken apart, or the mail is not.
+    for within in [
+        "Content-Transfer-Encoding: x-uuencode\r\nContent-Type: multipart/mixed; boundary=y",
+        "Content-Type: multipart/mixed",
+    ] {
+        assert!(parts(&[&format!("{within}\r\n\r\n--y\r\n\r\nPK\r\n--y--"), package]).is_err(), "{within}");
+    }
 }
 
 #[test]
