@@ -113,7 +113,11 @@ struct Code {
 pub(super) async fn new_code(request: HttpRequest, endpoint: web::Data<Endpoint>) -> HttpResponse {
     answered(&request, &endpoint, &EXPORTS, async |entered| {
         let package = entered.package(&request, Direction::Export).await?;
-        let code = entered.packages.new_code(&entered.ctx, &package).await.map_err(|error| entered.refused(error))?;
+        // What it links to is taken from the page a little later where its mail was just being made.
+        let code = match package.state {
+            PackageState::Withdrawn => None,
+            _ => entered.packages.new_code(&entered.ctx, &package).await.map_err(|error| entered.refused(error))?,
+        };
         let Some((link, code)) = code else {
             let text = "the package is not offered on the pick-up page, or not yet, or not any more";
             return Err(refusal(StatusCode::CONFLICT, "XdmNoCode", text));

@@ -132,7 +132,13 @@ impl MailService {
         Ok(package.is_some_and(|package| package.state == PackageState::Withdrawn))
     }
 
+    /// Does not send it. What it links to goes first: once the mail is withdrawn, nobody comes back to it.
     async fn leave(&self, row: &MailRow, now_ms: i64) -> Result<Outcome, StoreError> {
+        if let Some(pickup_id) = &row.mail.pickup_id
+            && let Err(error) = self.pickup.withdraw(&own(now_ms), pickup_id, &orderer(row)).await
+        {
+            return Ok(Outcome::Again(error.to_string()));
+        }
         let verdict = Verdict::failure(AuditOutcome::Minor, "MailWithdrawn", "");
         let events = self.events(row, &orderer(row), verdict, now_ms);
         self.step(row, (MailState::Waiting, MailState::Withdrawn), None, None, events).await?;
@@ -210,13 +216,18 @@ impl MailService {
         if !self.auditor.records() || row.mail.pickup_id.is_some() || row.mail.receipt.is_some() {
             return Vec::new();
         }
-        let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
-        let ctx = RequestContext::new(Caller::loopback(), now, "".into(), Ids::Random);
+        let ctx = own(now_ms);
         let parties = Parties::own(&ctx, &self.auditor.settings().source_id);
         let medium = Medium::email(&row.mail.recipient);
         let event = |submitted| events::distributed_on_media(&parties, Some(actor), medium, submitted, verdict.clone());
         PackageSets::from_json(&row.mail.sets).submitted().map(event).collect()
     }
+}
+
+/// A request that nobody made.
+fn own(now_ms: i64) -> RequestContext {
+    let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
+    RequestContext::new(Caller::loopback(), now, "".into(), Ids::Random)
 }
 
 /// Who ordered a mail.

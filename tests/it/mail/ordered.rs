@@ -19,10 +19,11 @@ use crate::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 4] = [
+    let own: [(&'static str, OnStore); 5] = [
         ("r_32_60_a_package_leaves_by_mail_and_its_state_tells_of_the_receipt", mailed),
         ("r_32_60_a_reference_has_a_code_that_its_node_asks_for", referred),
         ("r_32_60_a_package_that_is_taken_back_is_not_sent", taken_back),
+        ("r_32_60_what_is_taken_back_as_its_job_ends_is_offered_to_nobody", crossed),
         ("r_32_60_what_cannot_be_sent_is_no_order", not_here),
     ];
     own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
@@ -131,6 +132,24 @@ fn taken_back(store: Store) {
     trail::tamper(&server.prepared, false, "UPDATE job SET run_at_ms = 0 WHERE kind = 'send-mail'");
     mail_is(&server, &at, "withdrawn");
     assert!(scratch::files_below(&channel.folder.join("out")).is_empty());
+}
+
+fn crossed(store: Store) {
+    let Some(channel) = Post::new("none", "greet") else { return };
+    let prepared = channel.settings(TestServer::prepare(store).expect("a store"));
+    let server = prepared.setting("pickup.url", "https://pickup.example").start().expect("a server");
+    let (patient, _) = provided(&server, b"to be fetched by nobody");
+    let at = ordered(&server, &order(&patient, "reference"));
+    settled(&server, &at);
+    until(|| told(200, &get(&server, &at))["mail"]["problem"].is_string());
+    // As if it was taken back when its mail was not there yet.
+    trail::tamper(&server.prepared, false, "UPDATE xdm_package SET state = 5");
+    let refused = call(&server, "POST", &format!("{at}/code"), &[], b"");
+    assert_eq!(told(409, &refused)["code"], "XdmNoCode");
+    trail::tamper(&server.prepared, false, "UPDATE job SET run_at_ms = 0 WHERE kind = 'send-mail'");
+    mail_is(&server, &at, "withdrawn");
+    assert_eq!(out(&knoop(&server.prepared, &["offers", "--json"])), json!([]));
+    assert!(scratch::files_below(&server.prepared.data.join("xdm/pickup")).is_empty());
 }
 
 fn not_here(store: Store) {
