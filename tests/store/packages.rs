@@ -1,7 +1,19 @@
 //! Packages beside their jobs, on both databases.
 
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
 use knoop::{
-    model::xdm::{Delivery, Direction, PackageId, PackageState},
+    model::{
+        Code,
+        xdm::{Delivery, Direction, PackageId, PackageLimits, PackageState},
+    },
+    service::{
+        audit::{AuditSettings, Auditor},
+        xdm::{
+            export::Homes,
+            jobs::{ExportSettings, PackageFiles, PackageSettings, Packages},
+        },
+    },
     store::{
         NewJob, NewXdmPackage, PackageJob, Priority, Settlement, Store, StoreError, TakenJob, XdmPackage, kind_at,
     },
@@ -32,6 +44,7 @@ pub fn trials() -> Vec<libtest_mimic::Trial> {
         r_32_60_of_two_exports_at_once_one_gets_the_room,
         jobs_of_a_data_directory_are_its_own,
         packages_from_before_directories_had_names_are_adopted,
+        r_32_60_a_package_that_was_made_and_never_left_is_removed,
     ]
 }
 
@@ -451,4 +464,61 @@ async fn packages_from_before_directories_had_names_are_adopted(store: Store) {
     assert_eq!(adopted.unwrap().iter().map(|it| it.job_id).collect::<Vec<_>>(), [job_id]);
     assert_eq!(found(&store, 1).await.instance, "here");
     assert_eq!(store.read().await.unwrap().xdm_packages_of_nobody().await.unwrap(), [(id(2), None)]);
+}
+
+/// Packages that lie in a folder.
+fn packages(store: &Store, folder: &Path) -> Packages {
+    let export = ExportSettings {
+        source_id: "2.999.1".parse().expect("an OID"),
+        contact: String::new(),
+        content_type: Code { value: "1^^2.999".parse().expect("a code"), display_name: "".into() },
+        numbers: folder.join("numbers.jsonl"),
+        homes: Homes::LeftOut,
+        set_limits: PackageLimits::default().of_sets_made(),
+    };
+    let settings = PackageSettings {
+        retention: Duration::from_hours(24),
+        node_bytes: 1 << 30,
+        package_bytes: 1 << 30,
+        deliveries: Vec::new(),
+        assertions: Vec::new(),
+        export,
+    };
+    let files = PackageFiles::open(&folder.join("xdm")).expect("room");
+    let auditor = Auditor::new(store.clone(), AuditSettings::default());
+    Packages::new(store.clone(), auditor, files, settings, (None, None), None, Arc::new(|| 30))
+}
+
+async fn r_32_60_a_package_that_was_made_and_never_left_is_removed(store: Store) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let packages = packages(&store, folder.path());
+    let path = |number| packages.files().path(Direction::Export, id(number));
+    let here = |number| {
+        let instance = packages.files().instance().to_owned();
+        NewXdmPackage { instance, ..package(number, Direction::Export, None) }
+    };
+    // Its mail could not be noted, at the last attempt.
+    add(&store, here(1), 10).await.expect("ordered");
+    let taken = take(&store, 10).await;
+    let failed = store.write(move |tx| Box::pin(async move { tx.fail_job(taken.lease, 20, "XdmIo: trouble").await }));
+    let failed: Result<bool, StoreError> = failed.await;
+    assert!(failed.expect("noted"));
+    // Taken back at that moment.
+    add(&store, here(2), 10).await.expect("ordered");
+    assert!(withdraw(&store, 2, 20).await);
+    // Still being made, and done.
+    for number in [3, 4] {
+        add(&store, here(number), 10).await.expect("ordered");
+    }
+    let file = PackageFiles::name(Direction::Export, id(4));
+    assert!(settle(&store, 4, Settlement { file: Some(file), ..settlement(PackageState::Done, 20) }).await);
+    for number in 1..=5 {
+        fs::write(path(number), "a package").expect("room");
+    }
+    let brought = packages.files().path(Direction::Import, id(6));
+    fs::write(&brought, "on its way in").expect("room");
+    assert_eq!(packages.upkeep().await.expect("done").orphans, 3);
+    assert_eq!([1, 2, 3, 4, 5].map(|number| path(number).exists()), [false, false, true, true, false]);
+    assert!(brought.exists());
+    assert_eq!(packages.upkeep().await.expect("done").orphans, 0);
 }

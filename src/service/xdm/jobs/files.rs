@@ -95,6 +95,20 @@ impl PackageFiles {
             .map_err(io::Error::other)?
     }
 
+    /// The packages that were made and lie here.
+    pub(super) async fn outgoing(&self) -> io::Result<Vec<PackageId>> {
+        let folder = self.folder.join(way_of(Direction::Export));
+        let list = move || -> io::Result<Vec<PackageId>> {
+            let mut found = Vec::new();
+            for entry in fs::read_dir(folder)? {
+                let name = entry?.file_name();
+                found.extend(name.to_str().and_then(|name| name.strip_suffix(".zip")?.parse::<PackageId>().ok()));
+            }
+            Ok(found)
+        };
+        spawn_blocking(list).await.map_err(io::Error::other)?
+    }
+
     /// Removes everything that is none of these; tells how much. For a start, when nobody writes here.
     pub(super) async fn clean(&self, known: HashSet<String>) -> io::Result<usize> {
         let folder = Arc::clone(&self.folder);

@@ -1,8 +1,10 @@
 //! What is done about packages without being asked: at the start, and now and then. Source: R-32-60 (`xdm.retention`).
 
-use super::{EXPORT, IMPORT, INSPECT, POLICY, PackageError, Packages};
+use std::collections::HashSet;
+
+use super::{EXPORT, IMPORT, INSPECT, POLICY, PackageError, PackageFiles, Packages};
 use crate::{
-    model::xdm::{PackageId, PackageState},
+    model::xdm::{Direction, PackageId, PackageState},
     store::{Settlement, StoreError, XdmPackage, kind_at},
 };
 
@@ -96,6 +98,7 @@ impl Packages {
         let now_ms = (self.shared.clock)();
         done.lost = self.settle_lost(now_ms).await?;
         done.expired = self.remove_expired(now_ms).await?;
+        done.orphans = self.remove_unnoted().await?;
         // What is known of a package stays as long again as its file did.
         let retention_ms = self.expiry(0);
         let forgotten_ms = now_ms.saturating_sub(retention_ms);
@@ -156,5 +159,28 @@ impl Packages {
                 }
             }
         }
+    }
+
+    /// Removes packages that were made without their job having noted it, as where that was given up before their mail could
+    /// be written.
+    async fn remove_unnoted(&self) -> Result<usize, PackageError> {
+        // Files before rows: what has its name by now has a job that still works on it, or one that has noted it.
+        let made = self.shared.files.outgoing().await?;
+        let instance = self.shared.files.instance();
+        let noted: HashSet<String> = self.shared.store.read().await?.xdm_files(instance).await?.into_iter().collect();
+        let mut count = 0;
+        for id in made.into_iter().filter(|id| !noted.contains(&PackageFiles::name(Direction::Export, *id))) {
+            let package = self.shared.store.read().await?.find_xdm_package(id).await?;
+            if package.is_some_and(|package| package.state.is_open() || package.file.is_some()) {
+                continue;
+            }
+            match self.shared.files.remove(id).await {
+                Ok(()) => count += 1,
+                Err(error) => {
+                    tracing::warn!(package = %id, %error, "the file of a package cannot be removed at the moment");
+                }
+            }
+        }
+        Ok(count)
     }
 }
