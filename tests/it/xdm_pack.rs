@@ -1,6 +1,7 @@
 //! `knoop xdm pack`: what it makes is opened by everybody, and is what it says it is.
 
 mod between;
+mod bombs;
 pub mod dicom;
 mod divided;
 mod foreign;
@@ -48,6 +49,7 @@ pub fn trials() -> Vec<Trial> {
         nothing_is_written_over,
         limited_metadata_say_less,
     ]);
+    all.extend(bombs::trials());
     all.extend(dicom::trials());
     all.extend(divided::trials());
     all.extend(foreign::trials());

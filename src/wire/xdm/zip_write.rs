@@ -1,21 +1,28 @@
 //! A package as a zip file: what is packed already is stored, text is deflated, zip64 only where it must be.
 //!
 //! Written to something that can seek, so that sizes and CRC stand before the octets of each file and readers of streams
-//! find the end of what is stored. The same calls give the same octets.
+//! find the end of what is stored. The same calls give the same octets. What would pack so well that an importer takes it for
+//! a bomb is stored.
 //!
-//! Source: PKWARE APPNOTE; spec xdm §10 (Pack).
+//! Source: PKWARE APPNOTE; spec xdm §10 (Pack), H-09.
+
+mod ratio;
 
 use std::io::{self, Seek, Write};
 
 use flate2::{Compression, write::DeflateEncoder};
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
+use ratio::Ratio;
+
 use super::names::{DICOM_MEDIA_TYPE, NotIso9660, bare_media_type, check_iso_9660};
 
 /// Octets of a file of unknown kind that are tried before it is stored or deflated.
 const PROBE_BYTES: usize = 64 * 1024;
+/// Octets that are tried of a file that might be taken for a bomb.
+const JUDGED_BYTES: usize = 4 << 20;
 /// A file that shrinks by less than this share of a hundred is stored.
-const WORTHWHILE_PERCENT: usize = 5;
+const WORTHWHILE_PERCENT: u64 = 5;
 /// From here on speed counts more than size.
 const FAST_FROM_BYTES: u64 = 256 << 20;
 /// From here on an entry is zip64. Deflate may make a file longer, by less than the difference to 4 GiB.
@@ -66,20 +73,24 @@ pub enum ZipError {
 pub struct ZipPackage<W: Write + Seek> {
     zip: ZipWriter<W>,
     /// The file that waits for its first octets.
-    probed: Option<Probed>,
+    waiting: Option<Waiting>,
+    ratio: Ratio,
 }
 
-struct Probed {
+struct Waiting {
     path: String,
+    packing: Packing,
     size_bytes: u64,
     time: DateTime,
     head: Vec<u8>,
+    /// Octets that it waits for.
+    tried_bytes: usize,
 }
 
 impl<W: Write + Seek> ZipPackage<W> {
     /// An empty package.
     pub fn new(out: W) -> Self {
-        Self { zip: ZipWriter::new(out), probed: None }
+        Self { zip: ZipWriter::new(out), waiting: None, ratio: Ratio::default() }
     }
 
     /// A directory; its parents stand before it.
@@ -101,11 +112,21 @@ impl<W: Write + Seek> ZipPackage<W> {
         self.settle()?;
         check_iso_9660(path)?;
         let time = dos_time(dtm);
+        let packed_bytes = ratio::packed_at_least(size_bytes);
+        let is_no_bomb = self.ratio.allows(size_bytes, packed_bytes);
         match packing {
-            Packing::Stored => self.start(path, CompressionMethod::Stored, size_bytes, time),
-            Packing::Deflated => self.start(path, CompressionMethod::Deflated, size_bytes, time),
-            Packing::Probed => {
-                self.probed = Some(Probed { path: path.to_owned(), size_bytes, time, head: Vec::new() });
+            Packing::Stored => {
+                self.ratio.add(size_bytes, size_bytes);
+                self.start(path, CompressionMethod::Stored, size_bytes, time)
+            }
+            Packing::Deflated if is_no_bomb => {
+                self.ratio.add(size_bytes, packed_bytes);
+                self.start(path, CompressionMethod::Deflated, size_bytes, time)
+            }
+            Packing::Deflated | Packing::Probed => {
+                let tried_bytes = if is_no_bomb { PROBE_BYTES } else { JUDGED_BYTES };
+                let (path, head) = (path.to_owned(), Vec::new());
+                self.waiting = Some(Waiting { path, packing, size_bytes, time, head, tried_bytes });
                 Ok(())
             }
         }
@@ -116,12 +137,12 @@ impl<W: Write + Seek> ZipPackage<W> {
     /// # Errors
     /// When they cannot be written.
     pub fn write(&mut self, octets: &[u8]) -> Result<(), ZipError> {
-        match &mut self.probed {
-            Some(probed) if probed.head.len() < PROBE_BYTES => {
-                probed.head.extend_from_slice(octets);
-                if probed.head.len() >= PROBE_BYTES { self.settle() } else { Ok(()) }
+        match &mut self.waiting {
+            Some(waiting) => {
+                waiting.head.extend_from_slice(octets);
+                if waiting.head.len() >= waiting.tried_bytes { self.settle() } else { Ok(()) }
             }
-            _ => Ok(self.zip.write_all(octets)?),
+            None => Ok(self.zip.write_all(octets)?),
         }
     }
 
@@ -136,8 +157,21 @@ impl<W: Write + Seek> ZipPackage<W> {
 
     /// Decides about the file that waits, and writes its first octets.
     fn settle(&mut self) -> Result<(), ZipError> {
-        let Some(Probed { path, size_bytes, time, head }) = self.probed.take() else { return Ok(()) };
-        let method = if shrinks(&head)? { CompressionMethod::Deflated } else { CompressionMethod::Stored };
+        let Some(Waiting { path, packing, size_bytes, time, head, tried_bytes }) = self.waiting.take() else {
+            return Ok(());
+        };
+        let tried = head.get(..tried_bytes).unwrap_or(&head);
+        let tried_bytes = tried.len() as u64;
+        let shrunk_bytes = deflated_bytes(tried, level_of(size_bytes))?;
+        let packed_bytes = shrunk_bytes + ratio::packed_at_least(size_bytes.saturating_sub(tried_bytes));
+        let is_worthwhile = shrunk_bytes * 100 <= tried_bytes * (100 - WORTHWHILE_PERCENT);
+        let is_deflated =
+            (packing == Packing::Deflated || is_worthwhile) && self.ratio.allows(size_bytes, packed_bytes);
+        let (method, packed_bytes) = match is_deflated {
+            true => (CompressionMethod::Deflated, packed_bytes),
+            false => (CompressionMethod::Stored, size_bytes),
+        };
+        self.ratio.add(size_bytes, packed_bytes);
         self.start(&path, method, size_bytes, time)?;
         Ok(self.zip.write_all(&head)?)
     }
@@ -149,11 +183,7 @@ impl<W: Write + Seek> ZipPackage<W> {
         size_bytes: u64,
         time: DateTime,
     ) -> Result<(), ZipError> {
-        let level = match method {
-            CompressionMethod::Deflated if size_bytes >= FAST_FROM_BYTES => Some(1),
-            CompressionMethod::Deflated => Some(6),
-            _ => None,
-        };
+        let level = (method == CompressionMethod::Deflated).then(|| level_of(size_bytes).into());
         let options = SimpleFileOptions::default()
             .compression_method(method)
             .compression_level(level)
@@ -164,11 +194,17 @@ impl<W: Write + Seek> ZipPackage<W> {
     }
 }
 
-fn shrinks(head: &[u8]) -> io::Result<bool> {
-    let head = head.get(..PROBE_BYTES).unwrap_or(head);
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(head)?;
-    Ok(encoder.finish()?.len() * 100 <= head.len() * (100 - WORTHWHILE_PERCENT))
+/// How hard a file is deflated.
+fn level_of(size_bytes: u64) -> u8 {
+    if size_bytes >= FAST_FROM_BYTES { 1 } else { 6 }
+}
+
+/// Octets that these are deflated to.
+fn deflated_bytes(octets: &[u8], level: u8) -> io::Result<u64> {
+    let mut encoder = DeflateEncoder::new(io::sink(), Compression::new(level.into()));
+    encoder.write_all(octets)?;
+    encoder.try_finish()?;
+    Ok(encoder.total_out())
 }
 
 /// A DTM as the time of a file; zip files know no time before 1980.
@@ -182,11 +218,15 @@ fn dos_time(dtm: &str) -> DateTime {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, Read};
+    use std::{
+        io::{Cursor, Read},
+        sync::Arc,
+    };
 
     use zip::ZipArchive;
 
     use super::*;
+    use crate::{model::xdm::PackageLimits, wire::xdm::archive::read_table};
 
     fn packed(files: &[(&str, Packing, &[u8])]) -> Vec<u8> {
         let mut package = ZipPackage::new(Cursor::new(Vec::new()));
@@ -233,6 +273,43 @@ mod tests {
             assert!(read == *content, "{path}");
         }
         assert!(archive.by_name("IHE_XDM/").unwrap().is_dir());
+    }
+
+    /// The methods of all files, in a package that an importer takes.
+    fn taken(files: &[(&str, Packing, &[u8])]) -> Vec<CompressionMethod> {
+        let octets = packed(files);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&octets).unwrap();
+        read_table(&Arc::new(file), &PackageLimits::default()).expect("it is no bomb");
+        let mut archive = ZipArchive::new(Cursor::new(octets)).unwrap();
+        files.iter().map(|(path, ..)| archive.by_name(path).unwrap().compression()).collect()
+    }
+
+    #[test]
+    fn h_09_what_is_packed_is_no_bomb() {
+        use CompressionMethod::{Deflated, Stored};
+        const MEBI: usize = 1 << 20;
+        let (blank, noise) = (vec![0; 12 * MEBI], noise(MEBI));
+        // Of every hundred octets, fifteen are noise.
+        let text: Vec<u8> = noise.chunks(15).flat_map(|some| [some, &[0; 85]].concat()).collect();
+        let of_kind = |kind| ["A", "B", "C", "D", "E", "F"].map(|path| (path, Packing::of(kind)));
+        for kind in ["text/plain", "image/bmp"] {
+            let files = |contents: &[&[u8]]| -> Vec<CompressionMethod> {
+                let files = of_kind(kind).into_iter().zip(contents);
+                taken(&files.map(|((path, packing), octets)| (path, packing, *octets)).collect::<Vec<_>>())
+            };
+            assert_eq!(files(&[&blank]), [Stored]);
+            assert_eq!(files(&[&text, &text]), [Deflated, Deflated]);
+            // The beginning does not tell how well the rest packs.
+            assert_eq!(files(&[&[&text[..MEBI / 8], &blank].concat()]), [Stored]);
+            // Each is small enough, and all are not.
+            assert_eq!(files(&[&blank[..4 * MEBI]; 5]), [Stored, Deflated, Deflated, Deflated, Deflated]);
+            assert_eq!(files(&[&blank[..MEBI / 2]; 2]), [Deflated, Deflated]);
+        }
+        // Much that is stored makes no bomb of one file.
+        let stored = ("N", Packing::Stored, noise.as_slice());
+        assert_eq!(taken(&[stored, ("B", Packing::Deflated, &blank)]), [Stored, Stored]);
+        assert_eq!(taken(&[stored, ("B", Packing::Deflated, &blank[..9 * MEBI])]), [Stored, Deflated]);
     }
 
     #[test]
