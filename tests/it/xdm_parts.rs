@@ -19,6 +19,7 @@ use crate::{
     },
     xdm_import::{codes, document, entries, import, prepared, set_of, tree, zipped},
     xdm_pack::{
+        dicom::dicom_of,
         package::{Opened, here, pack, pack_in},
         provide,
     },
@@ -32,6 +33,7 @@ pub fn trials() -> Vec<Trial> {
         r_32_52_what_cannot_be_taken_apart_ends_the_export,
         r_32_52_a_part_of_a_package_that_is_damaged_keeps_the_document_out,
         k_32_parts_are_searched_for_numbers_of_the_patient,
+        k_32_a_dicom_object_among_parts_ends_the_export,
     ]);
     all.push(trials::fallible(module_path!(), "r_32_52_the_body_is_read_by_others", read_by_others));
     all
@@ -202,6 +204,21 @@ fn k_32_parts_are_searched_for_numbers_of_the_patient() {
     let refused = refused(&server, &arguments);
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(told.contains("XdmBsnLeft") && !told.contains("999900006"), "{told}");
+}
+
+fn k_32_a_dicom_object_among_parts_ends_the_export() {
+    let server = prepared(Store::Sqlite).start().expect("it starts");
+    let patient = sample::patient();
+    let head = b"--b\r\nContent-Type: text/plain\r\n\r\nstart\r\n--b\r\nContent-Type: application/dicom\r\n\r\n";
+    let body = [&head[..], &dicom_of("2.999.1.1.9", "999900006", &[]), b"\r\n--b--"].concat();
+    let objects = provide(&server, &patient, &[("multipart/related", &body)]);
+    let table = here().join("numbers.jsonl").display().to_string();
+    let (id, number) = (objects[0].unique_id(), "A1^^^&2.999.1.1&ISO");
+    let arguments = ["--document", &id, "--without-bsn", &table, "--number", number, "--confirmed", &id];
+    let refused = refused(&server, &arguments);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("XdmBsnUnreadable") && told.contains("is a DICOM object"), "{told}");
+    assert!(!told.contains("999900006"), "{told}");
 }
 
 /// Prints location, media type and octets of each part of a body, and which is the start part.

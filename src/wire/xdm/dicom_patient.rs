@@ -1,17 +1,43 @@
 //! Another patient number in the header of a DICOM object, all else octet for octet as it was.
 //!
 //! Replaces Patient ID and its issuer, and takes away the other numbers of the patient. Names, dates and the identifiers of
-//! the object stay.
+//! the object stay. What was taken away is told: it may stand elsewhere as well.
 //!
 //! Source: DICOM PS3.3 §C.2.2 and §C.2.3; K-32.
+
+use std::{collections::BTreeSet, fmt};
+
+use memchr::memmem;
 
 use super::dicom_header::{HEAD_BYTES, Header, HeaderError, Tag};
 
 const PATIENT_ID: Tag = 0x0010_0020;
 const ISSUER: Tag = 0x0010_0021;
-/// Group length, Issuer of Patient ID Qualifiers, Other Patient IDs and its sequence.
-const GONE: [Tag; 5] = [0x0010_0000, ISSUER, 0x0010_0024, 0x0010_1000, 0x0010_1002];
-const LAST: Tag = 0x0010_1002;
+/// Issuer of Patient ID Qualifiers Sequence.
+const QUALIFIERS: Tag = 0x0010_0024;
+/// Other Patient IDs.
+const OTHERS: Tag = 0x0010_1000;
+/// Other Patient IDs Sequence.
+const OTHERS_SEQUENCE: Tag = 0x0010_1002;
+/// These, and the group length.
+const GONE: [Tag; 5] = [0x0010_0000, ISSUER, QUALIFIERS, OTHERS, OTHERS_SEQUENCE];
+const LAST: Tag = OTHERS_SEQUENCE;
+/// How an item begins, in either order of octets.
+const ITEMS: [&[u8]; 2] = [b"\xFE\xFF\x00\xE0", b"\xFF\xFE\xE0\x00"];
+
+/// A number of the patient that was taken away, and who gave it, as octets that hold them.
+pub struct TakenNumber {
+    /// The number, perhaps with more.
+    pub number: Vec<u8>,
+    /// Who gave it, perhaps with more; empty where that is not said.
+    pub issuer: Vec<u8>,
+}
+
+impl fmt::Debug for TakenNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TakenNumber")
+    }
+}
 
 /// Gives an object another patient number while its octets pass.
 #[derive(Debug)]
@@ -20,12 +46,13 @@ pub struct PatientRewriter {
     issuer: Box<str>,
     /// The first octets, until they are enough.
     head: Option<Vec<u8>>,
+    taken: Vec<TakenNumber>,
 }
 
 impl PatientRewriter {
     /// With this number, and the OID of who gave it.
     pub fn new(id: &str, issuer: &str) -> Self {
-        Self { id: id.into(), issuer: issuer.into(), head: Some(Vec::new()) }
+        Self { id: id.into(), issuer: issuer.into(), head: Some(Vec::new()), taken: Vec::new() }
     }
 
     /// Takes octets and appends what becomes of them.
@@ -52,7 +79,12 @@ impl PatientRewriter {
         }
     }
 
-    fn rewrite(&self, head: &[u8], out: &mut Vec<u8>) -> Result<(), HeaderError> {
+    /// The numbers that were taken away; all are known at the end.
+    pub fn into_taken(self) -> Vec<TakenNumber> {
+        self.taken
+    }
+
+    fn rewrite(&mut self, head: &[u8], out: &mut Vec<u8>) -> Result<(), HeaderError> {
         let header = Header::read(head)?;
         let mut at = header.data_set_at();
         out.extend_from_slice(head.get(..at).unwrap_or_default());
@@ -67,6 +99,7 @@ impl PatientRewriter {
                 break;
             }
             let end = header.data_set_at() + element.end;
+            self.take(element.tag, element.value);
             if element.tag == PATIENT_ID {
                 self.identify(&header, out)?;
                 is_written = true;
@@ -80,6 +113,29 @@ impl PatientRewriter {
         }
         out.extend_from_slice(head.get(at..).unwrap_or_default());
         Ok(())
+    }
+
+    fn take(&mut self, tag: Tag, value: &[u8]) {
+        match tag {
+            PATIENT_ID => self.taken.push(TakenNumber { number: value.to_vec(), issuer: Vec::new() }),
+            ISSUER | QUALIFIERS => {
+                if let Some(number) = self.taken.last_mut() {
+                    number.issuer.extend_from_slice(value);
+                }
+            }
+            OTHERS => {
+                let numbers = value.split(|octet| *octet == b'\\');
+                self.taken.extend(numbers.map(|it| TakenNumber { number: it.to_vec(), issuer: Vec::new() }));
+            }
+            // Not walked through: who does not know the sequence writes it in a way of his own.
+            OTHERS_SEQUENCE => {
+                let begins: BTreeSet<usize> = ITEMS.iter().flat_map(|item| memmem::find_iter(value, item)).collect();
+                let ends = begins.iter().copied().skip(1).chain([value.len()]);
+                let items = begins.iter().zip(ends).filter_map(|(begin, end)| value.get(*begin..end));
+                self.taken.extend(items.map(|it| TakenNumber { number: it.to_vec(), issuer: it.to_vec() }));
+            }
+            _ => {}
+        }
     }
 
     fn identify(&self, header: &Header<'_>, out: &mut Vec<u8>) -> Result<(), HeaderError> {
@@ -100,6 +156,36 @@ mod tests {
         }
         rewriter.finish(&mut out).unwrap();
         out
+    }
+
+    #[test]
+    fn k_32_the_numbers_that_are_taken_away_are_told() {
+        let item = |length: u16, elements: &[u8]| {
+            [b"\xFE\xFF\x00\xE0", &u32::from(length).to_le_bytes()[..], elements].concat()
+        };
+        let explicit = item(17, b"\x10\0\x20\0LO\x09\0999900006");
+        // As who does not know the sequence writes it: implicit.
+        let implicit = item(17, b"\x10\0\x20\0\x09\0\0\0999900018");
+        let others = [explicit.as_slice(), &implicit].concat();
+        let object = file(
+            "1.2",
+            &[
+                (PATIENT_ID, b"LO", b"A1"),
+                (ISSUER, b"LO", b"HERE"),
+                (OTHERS, b"LO", b"B2\\C34"),
+                (OTHERS_SEQUENCE, b"UN", &others),
+                (0x0010_4000, b"LT", b"comment"),
+            ],
+        );
+        let (mut rewriter, mut out) = (PatientRewriter::new("A0012345", "2.999.1.1"), Vec::new());
+        rewriter.write(&object, &mut out).unwrap();
+        rewriter.finish(&mut out).unwrap();
+        let taken = rewriter.into_taken();
+        let told: Vec<(&[u8], &[u8])> = taken.iter().map(|it| (&*it.number, &*it.issuer)).collect();
+        let none: &[u8] = b"";
+        assert_eq!(told[..3], [(&b"A1"[..], &b"HERE"[..]), (b"B2", none), (b"C34", none)]);
+        assert_eq!(told[3..], [(&*explicit, &*explicit), (&implicit, &implicit)]);
+        assert_eq!(format!("{taken:?}"), "[TakenNumber, TakenNumber, TakenNumber, TakenNumber, TakenNumber]");
     }
 
     fn read(octets: &[u8]) -> Vec<(Tag, String)> {

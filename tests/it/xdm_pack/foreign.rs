@@ -16,7 +16,7 @@ use super::{
     package::{Opened, audited, here, pack_in},
 };
 use crate::harness::{
-    plain,
+    TestServer, plain,
     sample::{self, Submission, names},
 };
 
@@ -28,6 +28,9 @@ pub fn trials() -> Vec<Trial> {
         k_32_no_bsn_is_left_in_metadata_and_dicom_headers,
         k_32_a_bsn_in_a_text_holds_the_export_until_it_is_confirmed,
         k_32_a_bsn_elsewhere_in_a_header_ends_the_export,
+        k_32_a_number_that_is_taken_away_is_looked_for_everywhere,
+        k_32_a_number_that_is_taken_out_of_a_header_is_looked_for_everywhere,
+        k_32_a_number_of_the_hospital_may_look_like_a_bsn,
         k_32_without_another_number_there_is_no_package,
         k_32_one_number_never_stands_for_two_patients,
         k_32_one_patient_has_one_number_in_a_package,
@@ -134,6 +137,72 @@ fn k_32_a_bsn_elsewhere_in_a_header_ends_the_export() {
     let toml = format!("[all]\npatient = \"{BSN}\"\ntype = \"18748-4\"\nmime_type = \"application/dicom\"\n");
     fs::write(folder.join("m.toml"), toml).expect("written");
     refused(&folder, &pack_files(&folder, &["--number", NUMBER]), "XdmBsnUnreadable");
+}
+
+/// Packs the documents of the hospital's own number.
+fn pack_own(server: &TestServer, number: &str) -> (std::path::PathBuf, Output) {
+    let here = here();
+    let table = here.join("t.jsonl").display().to_string();
+    let made = pack_in(server, &here, &["--patient", number, "--without-bsn", &table]);
+    (here, made)
+}
+
+fn held(server: &TestServer, number: &str, why: &str) {
+    let (here, held) = pack_own(server, number);
+    let told = String::from_utf8_lossy(&held.stderr).into_owned();
+    assert_eq!(held.status.code(), Some(1), "{why}: {told}");
+    assert!(told.contains("XdmBsnLeft") && !told.contains("99990"), "{why}: {told}");
+    assert!(!here.join("P.ZIP").exists(), "{why}");
+}
+
+fn k_32_a_number_that_is_taken_away_is_looked_for_everywhere() {
+    let server = fresh_server();
+    for (info, body) in [
+        ("PID-19|999900018", "BSN 999900018"),
+        ("PID-19|9999.00.018", "BSN 999900018"),
+        ("PID-18|099990003", "BSN 99990003"),
+        ("PID-2|99990003", "BSN 099990003"),
+        ("PID-3|999900018^^^NLMINBIZA^NNNLD~7^^^&2.999.1.1&ISO", "BSN 999900018"),
+        ("PID-3|999900018^^^&2.16.840.1.113883.2.4.6.3&ISO^NNNLD", "BSN 999900018"),
+    ] {
+        let number = sample::patient();
+        let letter = sample::provided(&number).slot("sourcePatientId", &[&number]).slot("sourcePatientInfo", &[info]);
+        server.provide(&Submission::with(&number, &[&letter]), &[(&letter.id(), body.as_bytes())]).expect_success();
+        held(&server, &number, info);
+    }
+}
+
+fn k_32_a_number_that_is_taken_out_of_a_header_is_looked_for_everywhere() {
+    let server = fresh_server();
+    for (id, more) in [
+        ("999900018", &[(0x10, 0x21, "NLMINBIZA")][..]),
+        ("9999.00.018", &[]),
+        ("7", &[(0x10, 0x1000, "8\\999900018")]),
+    ] {
+        let number = sample::patient();
+        let image = sample::provided(&number).slot("sourcePatientId", &[&number]).set("mimeType", "application/dicom");
+        let letter = sample::provided(&number).slot("sourcePatientId", &[&number]);
+        let octets = dicom_of("2.999.1.1.9", id, more);
+        let documents = [(&image.id(), &octets[..]), (&letter.id(), b"BSN 999900018")];
+        let documents = documents.map(|(id, octets)| (id.as_str(), octets));
+        server.provide(&Submission::with(&number, &[&image, &letter]), &documents).expect_success();
+        held(&server, &number, id);
+    }
+}
+
+fn k_32_a_number_of_the_hospital_may_look_like_a_bsn() {
+    let server = fresh_server();
+    let number = "999900006^^^&2.999.1.1&ISO";
+    let info = [&format!("PID-3|{number}"), "PID-2|999900006"];
+    let image = sample::provided(number)
+        .slot("sourcePatientId", &[number])
+        .slot("sourcePatientInfo", &info)
+        .set("mimeType", "application/dicom");
+    let octets = dicom_of("2.999.1.1.9", "999900006", &[(0x10, 0x21, "2.999.1.1")]);
+    server.provide(&Submission::with(number, &[&image]), &[(&image.id(), &octets)]).expect_success();
+    let (here, made) = pack_own(&server, number);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(here.join("P.ZIP").exists());
 }
 
 fn k_32_without_another_number_there_is_no_package() {

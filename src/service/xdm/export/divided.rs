@@ -21,7 +21,10 @@ use super::{
 };
 use crate::{
     model::{RequestContext, Sha1Hash, rim::RegistryObject, vocabulary as v},
-    wire::xdm::multipart::{PartHead, Piece, RootPart, Splitter},
+    wire::xdm::{
+        multipart::{PartHead, Piece, RootPart, Splitter},
+        names::{DICOM_MEDIA_TYPE, bare_media_type},
+    },
 };
 
 /// A document taken apart.
@@ -29,6 +32,13 @@ pub(super) struct Divided {
     pub(super) parts: Vec<DividedPart>,
     /// The place of the start part among them.
     pub(super) start: usize,
+}
+
+impl Divided {
+    /// Whether a part is a DICOM object.
+    pub(super) fn has_dicom(&self) -> bool {
+        self.parts.iter().any(|part| bare_media_type(&part.media_type) == DICOM_MEDIA_TYPE)
+    }
 }
 
 /// One part of it.

@@ -67,6 +67,11 @@ pub enum ExportError {
     /// A DICOM object that cannot be given another patient number.
     #[error("XdmBsnUnreadable: document {0}: {1}")]
     BsnUnreadable(String, HeaderError),
+    /// A DICOM object among the parts of a document.
+    #[error(
+        "XdmBsnUnreadable: a part of document {0} is a DICOM object, and keeps its patient number; take the document out"
+    )]
+    DicomPart(String),
     /// The final scan found something (K-32).
     #[error("XdmBsnLeft: {0} still holds a BSN or the name of its authority; take the document out, or confirm it")]
     BsnLeft(String),
@@ -110,6 +115,7 @@ impl ExportError {
                 | Self::NotFound(_)
                 | Self::BsnLeft(_)
                 | Self::BsnUnreadable(..)
+                | Self::DicomPart(_)
         )
     }
 
@@ -156,6 +162,7 @@ impl ExportError {
             | Self::NotConfirmable(_)
             | Self::NotFound(_)
             | Self::BsnUnreadable(..)
+            | Self::DicomPart(_)
             | Self::BsnLeft(_) => false,
         }
     }
@@ -178,7 +185,7 @@ impl ExportError {
             Self::NumberOfTwo(_) => "XdmNumberOfTwo",
             Self::TableOpen(_) => "XdmNumberTable",
             Self::NotConfirmable(_) => "XdmNotConfirmable",
-            Self::BsnUnreadable(..) => "XdmBsnUnreadable",
+            Self::BsnUnreadable(..) | Self::DicomPart(_) => "XdmBsnUnreadable",
             Self::BsnLeft(_) => "XdmBsnLeft",
             Self::Occupied(_) | Self::Tree(TreeError::Occupied(_)) => "XdmOccupied",
             Self::Zip(_) | Self::Tree(_) | Self::Io(_) | Self::Document(_) | Self::Aborted => "XdmIo",

@@ -15,7 +15,7 @@ use parts::Patient;
 
 use super::{
     ExportError, ExportRequest, Origin, Selection, Sets,
-    divided::PartsFile,
+    divided::{Divided, PartsFile},
     draft::{Draft, NewDocument, Plan, Wanted, media_type},
     generations::Generations,
     submission_set::distinct_times,
@@ -280,6 +280,9 @@ impl Planner<'_> {
             true => Some(self.parts.divide(ctx, origin, &wanted, &entry, &kind).await?),
             false => None,
         };
+        if self.pseudonyms.is_some() && divided.as_ref().is_some_and(Divided::has_dicom) {
+            return Err(ExportError::DicomPart(wanted.unique_id.to_string()));
+        }
         let patient = patient_of(&entry);
         let key = match (&set, &known_as) {
             (Some(set), _) => set.id.as_deref().unwrap_or_default().to_owned(),

@@ -76,8 +76,6 @@ struct Expected {
     size_bytes: u64,
     sha1: Sha1Hash,
     is_dicom: bool,
-    /// It has a DICOM header, which nobody lets go without a look.
-    has_header: bool,
     /// At the origin.
     original_id: Arc<str>,
     rewritten: Option<Box<Rewritten>>,
@@ -107,7 +105,7 @@ impl Search {
     /// A body that was confirmed is not searched; a DICOM header always is.
     fn pass_over(&mut self, document: &Expected) {
         let is_confirmed = |id: &str| self.confirmed.iter().any(|confirmed| confirmed == id);
-        if !document.has_header && is_confirmed(&document.original_id) {
+        if !document.is_dicom && is_confirmed(&document.original_id) {
             self.place = None;
         } else {
             self.place = Some(format!("document {}", document.original_id));
@@ -116,7 +114,7 @@ impl Search {
 
     /// A document ends.
     fn end(&mut self, document: &Expected) {
-        if !document.has_header && self.place.is_some() && self.scanner.has_base64() {
+        if !document.is_dicom && self.place.is_some() && self.scanner.has_base64() {
             self.embedded += 1;
         }
     }
@@ -195,7 +193,6 @@ impl Package {
             size_bytes: document.size_bytes,
             sha1: document.sha1,
             is_dicom: document.is_dicom,
-            has_header: document.is_dicom,
             original_id: document.wanted.unique_id.clone(),
             rewritten: document.rewritten.clone(),
         };
@@ -224,7 +221,6 @@ impl Package {
             size_bytes: part.size_bytes,
             sha1: part.sha1,
             is_dicom: false,
-            has_header: part.has_header,
             original_id: document.wanted.unique_id.clone(),
             rewritten: None,
         };

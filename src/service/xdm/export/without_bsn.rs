@@ -4,9 +4,10 @@
 //! Source: spec cross-community K-32; design section 6.
 
 mod scanner;
+mod searched;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -17,6 +18,7 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 
 pub(super) use scanner::Scanner;
+use searched::Searched;
 
 use super::{
     ExportError, WithoutBsn,
@@ -31,7 +33,7 @@ use crate::{
         rim::{RegistryObject, Slot},
         vocabulary as v,
     },
-    wire::xdm::dicom_patient::PatientRewriter,
+    wire::xdm::dicom_patient::{PatientRewriter, TakenNumber},
 };
 
 /// PID fields with numbers of the patient: alternate, account and social security.
@@ -64,7 +66,7 @@ pub(super) struct Pseudonyms<'a> {
     numbers: BTreeMap<PatientId, PatientId>,
     /// The own number that stands for a BSN wherever a patient is meant: the first that was met with it.
     given: BTreeMap<PatientId, PatientId>,
-    bsns: BTreeSet<String>,
+    searched: Searched,
     /// Original uniqueId by new one, with the own number.
     documents: Vec<(String, String, PatientId)>,
     unread: usize,
@@ -81,7 +83,7 @@ fn is_own(text: &str) -> Option<PatientId> {
 impl<'a> Pseudonyms<'a> {
     pub(super) fn new(order: &'a WithoutBsn) -> Self {
         let (numbers, given) = (BTreeMap::new(), BTreeMap::new());
-        Self { order, numbers, given, bsns: BTreeSet::new(), documents: Vec::new(), unread: 0 }
+        Self { order, numbers, given, searched: Searched::default(), documents: Vec::new(), unread: 0 }
     }
 
     /// Takes the BSN out of an entry; a DICOM object is read once, to know what it becomes.
@@ -99,6 +101,8 @@ impl<'a> Pseudonyms<'a> {
         if !self.note(bsns, &number) {
             return Err(ExportError::NumberOfTwo(wanted.unique_id.to_string()));
         }
+        self.searched.entry(entry);
+        self.searched.keep(number.id());
         self.identify(entry, v::DE_PATIENT_ID, &number);
         if is_own(slot(entry, v::SLOT_SOURCE_PATIENT_ID)).is_none() {
             set_slot(entry, v::SLOT_SOURCE_PATIENT_ID, &number.to_string());
@@ -117,6 +121,7 @@ impl<'a> Pseudonyms<'a> {
         if said != (Some(measured.read_bytes), Some(measured.read_sha1)) {
             return Err(ExportError::SourceCorrupt(wanted.unique_id.to_string()));
         }
+        self.searched.header(&measured.taken);
         // Other octets are another document.
         let fresh = format!("2.25.{}", u128::from_be_bytes(*ctx.fresh_uuid().as_bytes()));
         self.documents.push((wanted.unique_id.to_string(), fresh.clone(), number.clone()));
@@ -144,7 +149,7 @@ impl<'a> Pseudonyms<'a> {
 
     /// What looks for what is left.
     pub(super) fn scanner(&self) -> Scanner {
-        Scanner::new(&self.bsns)
+        Scanner::new(&self.searched.all())
     }
 
     pub(super) fn warnings(&self) -> Option<String> {
@@ -193,7 +198,7 @@ impl<'a> Pseudonyms<'a> {
     /// Keeps the BSNs that an entry names; false where one number would stand for two.
     fn note(&mut self, bsns: Vec<PatientId>, number: &PatientId) -> bool {
         for bsn in bsns {
-            self.bsns.insert(bsn.id().to_owned());
+            self.searched.name(bsn.id());
             self.given.entry(bsn.clone()).or_insert_with(|| number.clone());
             if *self.numbers.entry(number.clone()).or_insert_with(|| bsn.clone()) != bsn {
                 return false;
@@ -268,6 +273,7 @@ struct Measured {
     read_sha1: Sha1Hash,
     size_bytes: u64,
     sha1: Sha1Hash,
+    taken: Vec<TakenNumber>,
 }
 
 struct Measuring {
@@ -312,6 +318,7 @@ impl Blocks for Measuring {
             read_sha1: sha1(self.read.0),
             size_bytes: self.made.1,
             sha1: sha1(self.made.0),
+            taken: self.rewriter.into_taken(),
         })
     }
 }

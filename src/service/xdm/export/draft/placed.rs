@@ -26,8 +26,6 @@ pub(in crate::service::xdm::export) struct PlannedPart {
     pub(in crate::service::xdm::export) size_bytes: u64,
     pub(in crate::service::xdm::export) sha1: Sha1Hash,
     pub(in crate::service::xdm::export) octets: Stretch,
-    /// It begins with a DICOM header.
-    pub(in crate::service::xdm::export) has_header: bool,
 }
 
 /// The octets of a document to be added.
@@ -103,7 +101,6 @@ impl Draft {
                 size_bytes: part.size_bytes,
                 sha1: part.sha1,
                 octets: part.octets,
-                has_header: bare_media_type(&part.media_type) == names::DICOM_MEDIA_TYPE,
             };
             if index == divided.start {
                 start = Some((format!("{own}/{name}"), part.media_type, planned.size_bytes, planned.sha1));

@@ -16,6 +16,11 @@ const DIGITS: usize = 9;
 /// So many letters of base64 without a blank are no words.
 const BASE64: usize = 100;
 
+/// Whether a text names the authority of the BSN.
+pub(super) fn is_authority_in(text: &[u8]) -> bool {
+    AUTHORITIES.iter().any(|name| memchr::memmem::find(text, name.as_bytes()).is_some())
+}
+
 /// A search that goes on from block to block.
 #[derive(Clone, Debug)]
 pub(in crate::service::xdm::export) struct Scanner {
