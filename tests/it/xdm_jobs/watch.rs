@@ -12,7 +12,9 @@ use serde_json::Value;
 use super::kit::{brought, call, ordered, settled, told};
 use crate::{
     harness::{
-        TestServer, sample, scratch,
+        TestServer,
+        sample::{self, Submission, names::SS_UNIQUE_ID},
+        scratch,
         servers::{Prepared, Store, until},
         trail, trials,
     },
@@ -23,8 +25,9 @@ use crate::{
 type OnStore = fn(Store);
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 7] = [
+    let own: [(&'static str, OnStore); 8] = [
         ("r_32_34_what_is_green_is_taken_over_and_all_else_is_put_aside", sorted),
+        ("r_32_35_a_package_of_which_some_sets_were_taken_is_held_and_tried_again", some),
         ("a_writer_that_is_still_writing_is_waited_for", waited_for),
         ("a_file_of_the_same_name_replaces_none_that_is_worked_on", overwritten),
         ("r_32_61_what_is_too_large_is_put_aside", too_large),
@@ -91,6 +94,28 @@ fn sorted(store: Store) {
     let twice = packages.iter().filter(|path| path.extension().is_some_and(|it| it == "json"));
     let ids: Vec<Value> = twice.map(|path| report(path)["id"].clone()).collect();
     assert_eq!(ids[0], ids[1]);
+}
+
+/// A set whose uniqueId another one has is refused by the registry, and by nothing before.
+fn some(store: Store) {
+    let (folder, patient) = (folder(), sample::patient());
+    let server = watching(store, &folder, true).start().expect("it starts");
+    let documents = [document(&patient, "A.TXT", b"former"), document(&patient, "A.TXT", b"latter")];
+    let sets = documents.each_ref().map(|document| set_of(&patient, &[document]));
+    let here = sample::provided(&patient);
+    let unique_id = sets[1].set.identified(SS_UNIQUE_ID);
+    let other = Submission::with(&patient, &[&here]).set(|set| set.identifier(SS_UNIQUE_ID, &unique_id));
+    server.provide(&other, &[(&here.id(), b"here")]).expect_success();
+    let files: [&[(&str, &[u8])]; 2] = [&[("A.TXT", b"former")], &[("A.TXT", b"latter")]];
+    let package = zipped(&tree(&[(&sets[0], files[0]), (&sets[1], files[1])]));
+    let states = |report: &Value| [0, 1].map(|set| report["report"]["sets"][set]["state"].clone());
+    drop_into(&folder, &package, "some.zip");
+    let first = report(&folder.join("held/some.json"));
+    assert_eq!((states(&first), &first["state"]), (["imported".into(), "failed".into()], &"done".into()), "{first}");
+    drop_into(&folder, &package, "again.zip");
+    let again = report(&folder.join("held/again.json"));
+    assert_eq!(states(&again), ["already_present", "failed"].map(Value::from), "{again}");
+    assert_eq!(entries(&server, &patient).len(), 2, "nothing is taken twice");
 }
 
 /// Nobody takes it over but a person, unless the operator says so.

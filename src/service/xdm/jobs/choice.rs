@@ -112,6 +112,8 @@ pub struct PackageSummary {
     sets: Vec<SetSummary>,
     #[serde(default)]
     quarantined: bool,
+    #[serde(default)]
+    outcome: String,
 }
 
 impl PackageSummary {
@@ -123,6 +125,11 @@ impl PackageSummary {
     /// Whether a document was not what its hash or size say (R-32-36).
     pub fn is_quarantined(&self) -> bool {
         self.quarantined
+    }
+
+    /// Whether every set is here, taken now or before.
+    pub(super) fn is_here_whole(&self) -> bool {
+        ["all", "already_present"].contains(&&*self.outcome)
     }
 }
 

@@ -177,7 +177,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Brings a file in. Octets that were dealt with before are not again, unless that came to nothing.
+    /// Brings a file in. Octets that were dealt with before are not again, unless some of their sets were not taken.
     async fn take(&self, ctx: &mut RequestContext, path: &Path) -> Result<PackageId, WatchError> {
         let order = ImportOrder { auto_commit: self.settings.auto_commit, ..ImportOrder::default() };
         loop {
@@ -185,8 +185,8 @@ impl Watch {
             let key = format!("folder-{}", spooled.sha256);
             let received = self.packages.receive(ctx, spooled, Delivery::Folder, &order, Some(&key)).await?;
             let (id, is_new) = received;
-            let state = self.packages.get(id).await?.state;
-            if is_new || state.is_open() || state == PackageState::Done {
+            let package = self.packages.get(id).await?;
+            if is_new || package.state.is_open() || is_taken_whole(&package) {
                 return Ok(id);
             }
             self.packages.forget_key(id).await?;
@@ -221,9 +221,10 @@ impl Watch {
     /// Moves a file to where what became of it says, with its report.
     async fn put_away(&mut self, name: &OsString, package: &XdmPackage) -> Result<(), WatchError> {
         let place = match package.state {
-            PackageState::Done => "done",
+            _ if is_taken_whole(package) => "done",
             _ if PackageSummary::of(package.report.as_deref()).is_quarantined() => QUARANTINE,
-            PackageState::Held | PackageState::Inspected => "held",
+            // Of one that is done some sets were refused.
+            PackageState::Held | PackageState::Inspected | PackageState::Done => "held",
             PackageState::Failed | PackageState::Withdrawn | PackageState::Waiting | PackageState::Running => "failed",
         };
         self.move_to(place, name, package.package_id.to_string(), shown::object(package, true)).await
@@ -256,6 +257,11 @@ impl Watch {
         self.taken.remove(name);
         Ok(())
     }
+}
+
+/// Whether every set of a package was taken, or was here.
+fn is_taken_whole(package: &XdmPackage) -> bool {
+    package.state == PackageState::Done && PackageSummary::of(package.report.as_deref()).is_here_whole()
 }
 
 /// The zip files of a folder.
