@@ -68,6 +68,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the database may have committed, and its answer be lost.
+    pub(crate) fn may_be_of_a_lost_answer(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Other { .. })
+    }
+
     /// Whether nothing that shares the transaction can be committed any more.
     pub(crate) fn ends_the_batch(&self) -> bool {
         matches!(self, Self::OutOfResources { .. } | Self::Unavailable { .. })

@@ -62,7 +62,7 @@ pub fn package_of(lines: usize) -> PathBuf {
     folder.join("XDM.ZIP")
 }
 
-fn prepared(store: Store) -> Prepared {
+pub fn prepared(store: Store) -> Prepared {
     let prepared = TestServer::prepare(store).expect("a store").with_tls();
     let file = |name: &str| prepared.pki_file(name).display().to_string();
     let (certificate, key) = (file("server.pem"), file("server.key"));

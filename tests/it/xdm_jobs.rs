@@ -4,6 +4,7 @@ mod export;
 mod import;
 mod kills;
 pub mod kit;
+mod lost;
 mod nodes;
 mod two;
 mod watch;
@@ -11,8 +12,16 @@ mod watch;
 use libtest_mimic::Trial;
 
 pub fn trials() -> Vec<Trial> {
-    [export::trials(), import::trials(), nodes::trials(), kills::trials(), watch::trials(), two::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        export::trials(),
+        import::trials(),
+        nodes::trials(),
+        kills::trials(),
+        lost::trials(),
+        watch::trials(),
+        two::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

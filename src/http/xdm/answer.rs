@@ -34,6 +34,7 @@ pub(super) fn refused(ctx: &RequestContext, error: PackageError) -> HttpResponse
         PackageError::Standing(_) => refusal(StatusCode::CONFLICT, "XdmStanding", error.to_string()),
         PackageError::Full => refusal(StatusCode::INSUFFICIENT_STORAGE, "XdmFull", error.to_string()),
         PackageError::Busy => refusal(StatusCode::TOO_MANY_REQUESTS, "XdmBusy", error.to_string()),
+        PackageError::KeyUsed => refusal(StatusCode::UNPROCESSABLE_ENTITY, "XdmKeyUsed", error.to_string()),
         PackageError::Node => refusal(StatusCode::FORBIDDEN, "XdmNode", error.to_string()),
         PackageError::Elsewhere => refusal(StatusCode::MISDIRECTED_REQUEST, "XdmElsewhere", error.to_string()),
         PackageError::Store(_) | PackageError::Io(_) => {

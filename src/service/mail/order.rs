@@ -72,8 +72,11 @@ impl MailService {
         let id = fresh_id()?;
         let PreparedMail { mail, job, link } = self.prepare(ctx, order, &rules, id.clone()).await?;
         if let Err(error) = self.enqueue(ctx, mail, job).await {
-            // Nobody knows of it.
-            let _ = self.spool.remove(&id);
+            // The answer to a commit may be lost, and the mail ordered: its file stays then, which is cleared away later where
+            // it is nobody's.
+            if !error.may_be_of_a_lost_answer() {
+                let _ = self.spool.remove(&id);
+            }
             return Err(error.into());
         }
         Ok(Ordered { id, link })

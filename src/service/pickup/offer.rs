@@ -54,9 +54,14 @@ impl Pickup {
         let kept = spawn_blocking(move || spool.keep(&name, File::open(from)?));
         let octets = kept.await.map_err(io::Error::other)??;
         let made = self.announce(ctx, offer, &id, octets).await;
-        if made.is_err() {
-            // Nobody knows of it.
-            let _ = self.spool.remove(&id);
+        match &made {
+            // The answer to a commit may be lost, and the package offered: its file stays then, which is cleared away later where
+            // it is nobody's.
+            Err(PickupError::Store(error)) if error.may_be_of_a_lost_answer() => {}
+            Err(_) => {
+                let _ = self.spool.remove(&id);
+            }
+            Ok(_) => {}
         }
         made
     }

@@ -131,6 +131,9 @@ pub enum PackageError {
     /// So many orders of the node are open that no more are taken.
     #[error("{OPEN_ORDERS} orders of this node are open; wait until some are done, or withdraw them")]
     Busy,
+    /// The idempotency key stands for another order, or for other octets.
+    #[error("the idempotency key was used for another order or package of this node")]
+    KeyUsed,
     /// Nobody is there in whose name it could be taken over.
     #[error("the node that brought the package may not take part any more")]
     Node,

@@ -121,6 +121,9 @@ fn r_32_60_an_order_with_the_same_key_is_the_same(server: &TestServer) {
     assert_eq!(first["id"], second["id"]);
     let without = told(202, &post(server, "/xdm/export", &json!({ "patient": patient })));
     assert_ne!(first["id"], without["id"]);
+    let other = json!({ "patient": patient, "comment": "another" }).to_string();
+    let refused = told(422, &call(server, "POST", "/xdm/export", &headers, other.as_bytes()));
+    assert_eq!(refused["code"], "XdmKeyUsed", "an order that is not kept is not taken for one that is");
 }
 
 fn r_32_60_a_withdrawn_package_is_gone(server: &TestServer) {

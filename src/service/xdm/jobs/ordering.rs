@@ -28,7 +28,7 @@ impl Packages {
     /// the first one.
     ///
     /// # Errors
-    /// When it cannot be written down.
+    /// [`PackageError::KeyUsed`] where the first one is another; when it cannot be written down.
     pub async fn order_export(
         &self,
         ctx: &mut RequestContext,
@@ -51,7 +51,7 @@ impl Packages {
     /// known by its idempotency key: the new one is gone then.
     ///
     /// # Errors
-    /// When it cannot be kept, or the node has too many.
+    /// [`PackageError::KeyUsed`] where that one is of other octets; when it cannot be kept, or the node has too many.
     pub async fn receive(
         &self,
         ctx: &mut RequestContext,
@@ -237,12 +237,12 @@ impl Packages {
     async fn add(
         &self,
         ctx: &mut RequestContext,
-        new: New,
+        mut new: New,
         idempotency_key: Option<&str>,
     ) -> Result<(PackageId, bool), PackageError> {
         let (node_key, direction) = (ctx.caller.node_key(), new.direction);
-        let key = idempotency_key.map(str::to_owned);
-        if let Some(known) = self.known(node_key, direction, key.as_deref()).await? {
+        let sha256 = new.came.as_ref().map(|it| it.sha256.clone());
+        if let Some(known) = self.known(ctx, &new, sha256.as_deref(), idempotency_key).await? {
             return Ok((known, false));
         }
         if direction == Direction::Export {
@@ -255,8 +255,7 @@ impl Packages {
         let kind = if direction == Direction::Export { EXPORT } else { INSPECT };
         let job = self.numbered_job(ctx, kind, (id, 1), new.priority, None)?;
         let octets = new.came.as_ref().map(|it| it.octets);
-        let sha256 = new.came.as_ref().map(|it| it.sha256.clone());
-        let file = match new.came {
+        let file = match new.came.take() {
             Some(spooled) => Some(self.shared.files.keep(spooled, id).await?),
             None => None,
         };
@@ -267,13 +266,13 @@ impl Packages {
             node_key,
             delivery: new.delivery,
             priority: new.priority,
-            urgency: new.urgency,
-            idempotency_key: key.clone(),
+            urgency: new.urgency.clone(),
+            idempotency_key: idempotency_key.map(str::to_owned),
             job_id: 0,
-            order: new.order,
+            order: new.order.clone(),
             file,
             octets,
-            sha256,
+            sha256: sha256.clone(),
             instance: self.shared.files.instance().to_owned(),
         };
         let share = self.shared.settings.node_bytes;
@@ -292,15 +291,23 @@ impl Packages {
                 if fits { Ok(()) } else { Err(PackageError::Full) }
             })
         });
-        if let Err(error) = added.await {
-            self.shared.files.remove(id).await?;
+        match added.await {
+            Ok(()) => {}
             // Another request with the same key was a moment earlier.
-            return match self.known(node_key, direction, key.as_deref()).await? {
-                Some(known) if matches!(error, PackageError::Store(StoreError::Constraint { .. })) => {
-                    Ok((known, false))
-                }
-                _ => Err(error),
-            };
+            Err(error @ PackageError::Store(StoreError::Constraint { .. })) => {
+                self.shared.files.remove(id).await?;
+                let known = self.known(ctx, &new, sha256.as_deref(), idempotency_key).await?;
+                return known.map(|known| (known, false)).ok_or(error);
+            }
+            // The answer to the commit may be lost, and the package there. While nobody can tell, its file stays; one that is
+            // nobody's goes at the next start.
+            Err(PackageError::Store(error))
+                if error.may_be_of_a_lost_answer()
+                    && self.shared.store.read().await?.find_xdm_package(id).await?.is_some() => {}
+            Err(error) => {
+                self.shared.files.remove(id).await?;
+                return Err(error);
+            }
         }
         self.shared.bell.notify_one();
         Ok((id, true))
@@ -312,15 +319,25 @@ impl Packages {
         Ok(forgotten.await?)
     }
 
+    /// The package that a node ordered, or brought, with this idempotency key before.
     async fn known(
         &self,
-        node_key: i64,
-        direction: Direction,
+        ctx: &RequestContext,
+        new: &New,
+        sha256: Option<&str>,
         key: Option<&str>,
-    ) -> Result<Option<PackageId>, StoreError> {
-        match key {
-            Some(key) => self.shared.store.read().await?.find_xdm_package_of_key(node_key, direction, key).await,
-            None => Ok(None),
-        }
+    ) -> Result<Option<PackageId>, PackageError> {
+        let Some(key) = key else { return Ok(None) };
+        let mut tx = self.shared.store.read().await?;
+        let Some(id) = tx.find_xdm_package_of_key(ctx.caller.node_key(), new.direction, key).await? else {
+            return Ok(None);
+        };
+        let Some(known) = tx.find_xdm_package(id).await? else { return Ok(None) };
+        let is_same = match new.direction {
+            Direction::Export => known.order == new.order,
+            // What was decided about a package stands where its first order stood.
+            Direction::Import => known.sha256.as_deref() == sha256,
+        };
+        if is_same { Ok(Some(id)) } else { Err(PackageError::KeyUsed) }
     }
 }
