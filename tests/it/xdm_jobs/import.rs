@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 use super::kit::{brought, call, get, post, settled, told};
 use crate::{
     harness::{
-        TestServer, on_every_store, plain, sample, scratch,
+        TestServer, on_every_store, plain,
+        sample::{
+            self,
+            names::{DE_UNIQUE_ID, RPLC},
+        },
+        scratch,
         servers::{Store, until},
         trail,
     },
@@ -23,7 +28,10 @@ pub fn trials() -> Vec<Trial> {
         r_32_61_metadata_that_no_registry_takes_are_422,
         r_32_35_some_sets_are_taken_and_the_report_says_which,
         r_32_56_a_package_that_comes_again_is_already_present,
+        r_32_61_a_key_stands_for_one_package,
         r_32_33_sets_are_chosen,
+        r_32_58_sets_taken_one_by_one_replace_as_sets_taken_at_once,
+        r_32_58_what_was_here_when_a_package_came_is_not_replaced,
         r_32_61_a_decision_that_was_taken_is_carried_out,
         r_32_61_a_withdrawn_import_stops_and_tells_what_it_took,
         r_32_41_a_refused_package_is_in_the_trail_once,
@@ -154,6 +162,19 @@ fn r_32_56_a_package_that_comes_again_is_already_present(server: &TestServer) {
     assert_eq!(entries(server, &patient).len(), 1);
 }
 
+fn r_32_61_a_key_stands_for_one_package(server: &TestServer) {
+    let patient = sample::patient();
+    let key = format!("package-{}", sample::number());
+    let headers = [("Content-Type", "application/zip"), ("Idempotency-Key", key.as_str())];
+    let bring = |octets: &[u8]| call(server, "POST", "/xdm/import/inspect", &headers, octets);
+    let zip = of_one(&patient, b"one");
+    let first = told(200, &bring(&zip));
+    let done = committed(server, &first, &json!({ "lookedAt": true }));
+    assert_eq!(told(200, &bring(&zip))["id"], done["id"], "the same octets, whatever was decided about them");
+    let refused = told(422, &bring(&of_one(&patient, b"another")));
+    assert_eq!(refused["code"], "XdmKeyUsed", "a package that is not kept is not taken for one that is");
+}
+
 fn r_32_33_sets_are_chosen(server: &TestServer) {
     let (one, two) = (sample::patient(), sample::patient());
     let documents = [document(&one, "A.TXT", b"of one"), document(&two, "A.TXT", b"of two")];
@@ -169,6 +190,58 @@ fn r_32_33_sets_are_chosen(server: &TestServer) {
     assert_eq!((entries(server, &one).len(), entries(server, &two).len()), (0, 1));
     committed(server, &done, &json!({ "sets": [1] }));
     assert_eq!(entries(server, &one).len(), 1);
+}
+
+/// R-32-58: a relationship was left out.
+const LEFT_OUT: &str = "PartialRelationshipContentNotProcessed";
+
+/// uniqueIds of the documents of a patient that are in force.
+fn in_force(server: &TestServer, patient: &str) -> Vec<String> {
+    let found = entries(server, patient);
+    let mut ids: Vec<String> = found.iter().filter_map(|it| it.identifier(DE_UNIQUE_ID)).map(str::to_owned).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn unique_ids(documents: &[&sample::Object]) -> Vec<String> {
+    let mut ids: Vec<String> = documents.iter().map(|it| it.unique_id()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn r_32_58_sets_taken_one_by_one_replace_as_sets_taken_at_once(server: &TestServer) {
+    for decisions in [[json!({ "sets": [1] }), json!({ "sets": [2] })], [json!({ "sets": [1] }), json!({})]] {
+        let patient = sample::patient();
+        let other = document(&patient, "A.TXT", b"other");
+        let zip = package(&[(&set_of(&patient, &[&other]), &[("A.TXT", b"other")])]);
+        committed(server, &told(200, &brought(server, &zip)), &json!({}));
+        // Its entryUUID is in use, so that it gets another (R-32-57).
+        let old = document(&patient, "A.TXT", b"old").with_id(&other.id());
+        let new = document(&patient, "A.TXT", b"new");
+        let replacing = set_of(&patient, &[&new]).relate(RPLC, &new.id(), &old.id());
+        let sets = [set_of(&patient, &[&old]), replacing];
+        let zip = package(&[(&sets[0], &[("A.TXT", b"old")]), (&sets[1], &[("A.TXT", b"new")])]);
+        let inspected = told(200, &brought(server, &zip));
+        let first = committed(server, &inspected, &decisions[0]);
+        assert_eq!(in_force(server, &patient), unique_ids(&[&other, &old]), "{first}");
+        let done = committed(server, &first, &decisions[1]);
+        assert_eq!(done["report"]["sets"][1]["state"], "imported", "{done}");
+        assert!(!codes(&done["report"]).contains(&LEFT_OUT.to_owned()), "{done}");
+        assert_eq!(in_force(server, &patient), unique_ids(&[&other, &new]), "what was replaced is not in force");
+    }
+}
+
+fn r_32_58_what_was_here_when_a_package_came_is_not_replaced(server: &TestServer) {
+    let patient = sample::patient();
+    let (old, new) = (document(&patient, "A.TXT", b"old"), document(&patient, "A.TXT", b"new"));
+    let former = set_of(&patient, &[&old]);
+    let zip = package(&[(&former, &[("A.TXT", b"old")])]);
+    committed(server, &told(200, &brought(server, &zip)), &json!({}));
+    let latter = set_of(&patient, &[&new]).relate(RPLC, &new.id(), &old.id());
+    let zip = package(&[(&former, &[("A.TXT", b"old")]), (&latter, &[("A.TXT", b"new")])]);
+    let done = committed(server, &told(200, &brought(server, &zip)), &json!({}));
+    assert!(codes(&done["report"]).contains(&LEFT_OUT.to_owned()), "{done}");
+    assert_eq!(in_force(server, &patient), unique_ids(&[&old, &new]));
 }
 
 fn r_32_36_a_wrong_hash_is_taken_where_the_house_allows_it() {

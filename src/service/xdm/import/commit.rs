@@ -4,6 +4,7 @@
 
 mod decisions;
 mod present;
+mod recall;
 mod receive;
 mod recorded;
 mod references;
@@ -118,6 +119,8 @@ pub struct Importer {
     clock: Clock,
     /// Nothing more is taken once this is not wanted any more.
     job: Option<PackageJob>,
+    /// When the package of that job came, in milliseconds since 1970.
+    came_ms: Option<i64>,
 }
 
 /// What became of the taking of a set.
@@ -148,14 +151,14 @@ struct Running<'a> {
 impl Importer {
     /// An importer that hands what it takes to this repository.
     pub fn new(repository: Repository, store: Store, auditor: Auditor, settings: ImportSettings, clock: Clock) -> Self {
-        Self { repository, store, auditor, settings: Arc::new(settings), clock, job: None }
+        Self { repository, store, auditor, settings: Arc::new(settings), clock, job: None, came_ms: None }
     }
 
     /// The same, for as long as a job is to work on a package: whoever withdraws that finds nothing taken afterwards, and the
-    /// rest of it is skipped.
+    /// rest of it is skipped. The package came at `came_ms`: documents that the caller brought since are taken for those of it.
     #[must_use]
-    pub fn while_wanted(&self, job: PackageJob) -> Self {
-        Self { job: Some(job), ..self.clone() }
+    pub fn while_wanted(&self, job: PackageJob, came_ms: i64) -> Self {
+        Self { job: Some(job), came_ms: Some(came_ms), ..self.clone() }
     }
 
     /// Whether the package is to be taken still.
@@ -238,6 +241,11 @@ impl Importer {
                 stopped = !self.is_wanted().await?;
             }
             if stopped || !chosen {
+                // A set after it may speak of it.
+                let is_before_chosen = choice.sets.last().is_some_and(|last| set.ordinal < *last);
+                if !stopped && is_before_chosen && set.state != SetState::Failed {
+                    self.recall_unchosen(ctx, &mut running, index).await?;
+                }
                 set.state = SetState::Skipped;
             } else {
                 ctx.now = jiff::Timestamp::from_millisecond((self.clock)()).unwrap_or(ctx.now);
@@ -299,6 +307,7 @@ impl Importer {
         }
         if self.already_present(running, documents, set, &patient).await? {
             set.state = SetState::AlreadyPresent;
+            self.recall(ctx, running, &mut submit).await?;
             if !running.choice.dry_run {
                 self.record(ctx, running.origin, submitted(set), None).await?;
             }

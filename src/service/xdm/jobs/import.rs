@@ -63,7 +63,7 @@ impl Packages {
         }
         let origin = MediaOrigin { name: place(id), kind: kind_of(package.delivery), operator };
         let work_on = PackageJob { package_id: id, job_id: job.job_id };
-        let importer = importer.while_wanted(work_on);
+        let importer = importer.while_wanted(work_on, package.created_ms);
         let (report, is_told) = match self.medium(id).await {
             Ok(Ok(medium)) => match importer.import(&mut ctx, medium, &choice, &origin, &|_| {}).await {
                 Ok(report) => (report, !choice.dry_run),

@@ -74,7 +74,9 @@ impl Importer {
         set.settle();
         // What is left out is no member of the set either.
         submit.objects.retain(|object| !member(object).is_some_and(|target| dropped.contains(target)));
-        let fresh = |uuid: &EntryUuid| minted.get(uuid).or_else(|| running.minted.get(uuid)).copied();
+        // What the set brings itself is not that of a set before it.
+        let before = |uuid: &EntryUuid| running.minted.get(uuid).filter(|_| !here.contains(uuid));
+        let fresh = |uuid: &EntryUuid| minted.get(uuid).or_else(|| before(uuid)).copied();
         if !(minted.is_empty() && running.minted.is_empty()) {
             submit.objects.iter_mut().for_each(|object| rename(object, &fresh));
             let beside = submit.classifications.iter_mut();
@@ -85,7 +87,7 @@ impl Importer {
 
     /// Takes out the folders whose uniqueId is registered for this patient: their members come into those that are here
     /// (R-42-30).
-    async fn join_folders(
+    pub(super) async fn join_folders(
         &self,
         submit: &mut SubmitObjectsRequest,
         patient: &PatientId,
