@@ -2,7 +2,8 @@
 //!
 //! On SQLite it writes the file of the month, on PostgreSQL the table. What waits is committed together; the usual few rows go
 //! in one statement, which is a transaction by itself. A batch is written by a task on the thread of one of those who wait for
-//! it, which has to wake up for it anyhow.
+//! it, which has to wake up for it anyhow. Where many wait, that thread is busy, and the batch would begin when all others on it
+//! wait as well: it is written at home then, while they work.
 
 use std::{
     collections::VecDeque,
@@ -29,6 +30,9 @@ use crate::store::{
 const BATCH_ROWS: usize = 64;
 /// Callers that may wait in the queue; more wait outside.
 const WAITING: u32 = 256;
+
+/// From so many callers in the queue on, a batch is written at home.
+const CROWD: usize = 4;
 
 /// The way to the writer.
 pub(in crate::store::sql) struct AuditWriter(Arc<Shared>);
@@ -140,6 +144,7 @@ fn pass_on(shared: &Arc<Shared>, at_home: bool) {
     let mut queue = shared.queue();
     queue.is_busy = !queue.waiting.is_empty();
     let Some(first) = queue.waiting.front() else { return };
+    let at_home = at_home || queue.waiting.len() >= CROWD;
     let near = if at_home { shared.home.clone() } else { first.caller.clone() };
     drop(queue);
     let turn = Turn { shared: Arc::clone(shared), at_home, is_over: false };
