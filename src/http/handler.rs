@@ -219,8 +219,8 @@ async fn answered(
         report.refused(vec![Told::http(response.status())]);
         return Sent { response, octets: 0 };
     }
-    match identify(request, endpoint) {
-        Ok(again) => ctx.caller = again.caller,
+    match identify::again(request, endpoint) {
+        Ok(caller) => ctx.caller = caller,
         Err(stranger) => return refused(stranger.refuse(endpoint, report).await),
     }
     let envelope =

@@ -66,6 +66,23 @@ pub(super) struct Stranger {
 /// # Errors
 /// A connection without a certificate that belongs to an active node; it is told nothing but 403.
 pub(super) fn identify(request: &HttpRequest, endpoint: &Endpoint) -> Result<Admission, Stranger> {
+    let (caller, record, arrival) = admit(request, endpoint)?;
+    let certificate = request.conn_data::<Arc<PeerCertificate>>().cloned();
+    Ok(Admission { caller, record, endpoint: called(request, arrival).into(), certificate })
+}
+
+/// The caller as it is known now, where a request took its time.
+///
+/// # Errors
+/// As [`identify`].
+pub(super) fn again(request: &HttpRequest, endpoint: &Endpoint) -> Result<Caller, Stranger> {
+    admit(request, endpoint).map(|(caller, ..)| caller)
+}
+
+fn admit<'r>(
+    request: &'r HttpRequest,
+    endpoint: &Endpoint,
+) -> Result<(Caller, Arc<NodeRecord>, &'r Arrival), Stranger> {
     let address = request.peer_addr().map(|address| address.ip());
     // A listener that says nothing of its connections lets nobody in.
     let arrival = request.conn_data::<Arrival>();
@@ -78,9 +95,7 @@ pub(super) fn identify(request: &HttpRequest, endpoint: &Endpoint) -> Result<Adm
             (admitted.map_err(stranger)?, facts.subject.as_ref().into())
         }
     };
-    let caller = Caller { node: Arc::clone(&record.node), subject, address };
-    let certificate = request.conn_data::<Arc<PeerCertificate>>().cloned();
-    Ok(Admission { caller, record, endpoint: called(request, arrival).into(), certificate })
+    Ok((Caller { node: Arc::clone(&record.node), subject, address }, record, arrival))
 }
 
 /// The answer to whoever is not let in, where no message is read.

@@ -31,6 +31,11 @@ pub struct Token {
 }
 
 impl Token {
+    /// As patients stand in the trail, where the authority is given.
+    fn cx(&self) -> Option<String> {
+        self.system.as_ref().map(|authority| format!("{}^^^&{authority}&ISO", self.value))
+    }
+
     fn fits(&self, system: &str, value: &str) -> bool {
         self.value == value && self.system.as_deref().is_none_or(|wanted| wanted == system)
     }
@@ -186,7 +191,7 @@ impl AuditFilter {
             _ => None,
         };
         let patient = match self.patients.as_slice() {
-            [Token { system: Some(authority), value }] => Some(format!("{value}^^^&{authority}&ISO")),
+            [token] => token.cx(),
             _ => None,
         };
         AuditSearch {
@@ -203,10 +208,7 @@ impl AuditFilter {
     /// The patients whose trail a page is: those who were asked for, and those whom an identifier without its authority, or one
     /// of any object, found.
     fn patients_of(&self, page: &AuditPage) -> BTreeSet<String> {
-        let asked = self.patients.iter().map(|token| match &token.system {
-            Some(authority) => format!("{}^^^&{authority}&ISO", token.value),
-            None => token.value.clone(),
-        });
+        let asked = self.patients.iter().map(|token| token.cx().unwrap_or_else(|| token.value.clone()));
         let wanted = |id: &str| {
             let of_object = |token: &Token| token.value == id || is_patient(token, id);
             self.patients.iter().any(|token| is_patient(token, id)) || self.entities.iter().any(of_object)
@@ -259,8 +261,8 @@ impl AuditFilter {
 
 /// Whether a patient id (CX) is the one that is searched.
 fn is_patient(token: &Token, id: &str) -> bool {
-    match &token.system {
-        Some(authority) => id == format!("{}^^^&{authority}&ISO", token.value),
+    match token.cx() {
+        Some(cx) => id == cx,
         None => id.split_once("^^^").is_some_and(|(value, _)| value == token.value),
     }
 }

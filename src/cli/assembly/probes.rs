@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::{
@@ -49,7 +49,7 @@ pub(super) fn gauges(config: &Config, store: &Store, metrics: &Metrics) {
 
 /// Counts jobs by kind each time that somebody asks: what waits, and what did not get through.
 pub(super) fn jobs(store: &Store, metrics: &Metrics) -> Check {
-    let counts = Arc::new(Mutex::new(Vec::new()));
+    let counts = Arc::new(Mutex::new(Vec::<(String, JobState, i64)>::new()));
     let gauges = [
         (JobState::Waiting, "jobs_waiting", "Jobs not begun, or to be tried again"),
         (JobState::Running, "jobs_running", "Jobs that somebody works on"),
@@ -58,8 +58,7 @@ pub(super) fn jobs(store: &Store, metrics: &Metrics) -> Check {
     for (wanted, name, help) in gauges {
         let counts = Arc::clone(&counts);
         metrics.gauges(name, help, "kind", move || {
-            let counts: MutexGuard<'_, Vec<(String, JobState, i64)>> =
-                counts.lock().unwrap_or_else(PoisonError::into_inner);
+            let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
             let these = counts.iter().filter(|(_, state, _)| *state == wanted);
             these.map(|(kind, _, count)| (kind.clone(), *count)).collect()
         });
