@@ -35,6 +35,18 @@ fn without_guide(content: &[u8]) -> Vec<u8> {
     content.split_inclusive(|octet| *octet == b'\n').filter(|line| !is_command(line)).flatten().copied().collect()
 }
 
+/// Metrics without the decimals of sums of seconds: a sum such as 0.15588125900000003 holds nine digits by chance, and numbers
+/// of ours alone. Names and labels stay.
+fn without_decimals(content: &[u8]) -> Vec<u8> {
+    let whole = |line: &str| match line.rsplit_once(' ') {
+        Some((name, value)) if name.contains("_seconds_sum") => {
+            format!("{name} {}\n", value.split('.').next().unwrap_or_default())
+        }
+        _ => format!("{line}\n"),
+    };
+    String::from_utf8_lossy(content).lines().map(whole).collect::<String>().into_bytes()
+}
+
 /// All the spellings of a mark.
 fn spellings(mark: &str) -> Vec<Vec<u8>> {
     let bytes = mark.as_bytes();
@@ -69,7 +81,7 @@ pub fn search(directory: &Path) -> Vec<String> {
         let name = file.file_name().to_string_lossy().into_owned();
         let watched = WATCHED.lock().expect("no test fails here").clone();
         let secrets = watched.iter().filter(|(server, _)| name.starts_with(server.as_str())).flat_map(|(_, s)| s);
-        let content = without_guide(&content);
+        let content = if name.ends_with(".metrics") { without_decimals(&content) } else { without_guide(&content) };
         for secret in secrets {
             let all = spellings(secret);
             let count = if secret.len() < ENCODED_FROM { 1 } else { all.len() };
@@ -101,12 +113,14 @@ pub fn trials() -> Vec<Trial> {
                 ("watched.log", format!("2026 INFO patient {secret}")),
                 ("watched.metrics", STANDARD_NO_PAD.encode(format!("x{secret}^^^"))),
                 ("watched.guide", format!("  knoop find --patient '{secret}'\n")),
+                ("watched-label.metrics", format!("knoop_x_seconds_sum{{patient=\"{secret}\"}} 0.25\n")),
+                ("watched-sum.metrics", format!("knoop_x_seconds_sum{{x=\"y\"}} 0.15{secret}\n")),
                 ("other.log", secret.to_owned()),
             ] {
                 fs::write(planted.join(name), content).map_err(|e| e.to_string())?;
             }
             let found = search(&planted).len();
-            if found == 5 { Ok(()) } else { Err(format!("{found} of 5 found").into()) }
+            if found == 6 { Ok(()) } else { Err(format!("{found} of 6 found").into()) }
         }),
     ]
 }
