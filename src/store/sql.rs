@@ -130,6 +130,11 @@ impl Store {
         self.inner.db.read_at_leisure().await
     }
 
+    /// As [`Store::read`], for tasks that go on while the workers of a server end.
+    pub(in crate::store::sql) async fn read_in_background(&self) -> Result<ReadTx, StoreError> {
+        self.inner.db.read_in_background().await
+    }
+
     /// Reserves `count` row ids and returns the first of them.
     ///
     /// # Errors

@@ -7,6 +7,8 @@
 
 mod delivery;
 mod files;
+mod journal;
+mod moving;
 mod prune;
 mod row;
 mod seal;
@@ -72,6 +74,15 @@ impl Store {
             return Ok(());
         }
         self.inner.audit.record(events.iter().map(AuditRow::new).collect()).await
+    }
+
+    /// Everything that was recorded is found by searching when this returns.
+    pub(super) async fn settle_audit(&self) -> Result<(), StoreError> {
+        self.inner.audit.settle().await?;
+        match &self.inner.audit_files {
+            Some(files) => files.settle().await,
+            None => Ok(()),
+        }
     }
 
     /// A snapshot of a month's file, or of the database; nothing when that month has no file.

@@ -76,6 +76,7 @@ impl Store {
             Db::Sqlite { readers, .. } => {
                 // The files of reads after the database: what is sealed stands there, and must not be more than they hold.
                 vacuum_into(&readers.connect_options(), to).await?;
+                self.settle_audit().await?;
                 if let Some(files) = &self.inner.audit_files {
                     files.export(&AuditFiles::beside(to)).await?;
                 }

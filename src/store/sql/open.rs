@@ -90,7 +90,7 @@ impl Store {
             StoreSettings::Sqlite(settings) => {
                 let (db, writer) = open_sqlite(settings).await?;
                 let files = Arc::new(AuditFiles::beside(&settings.path));
-                let audit = AuditWriter::sqlite(Arc::clone(&files));
+                let audit = AuditWriter::sqlite(Arc::clone(&files))?;
                 Inner { db, writer, row_ids: RowIds::default(), audit, audit_files: Some(files) }
             }
             StoreSettings::Postgres(settings) => {
@@ -111,10 +111,10 @@ impl Store {
 
     /// Finishes what is being written and closes all connections.
     pub async fn close(&self) {
+        self.inner.audit.close().await;
         if let Some(files) = &self.inner.audit_files {
             files.close().await;
         }
-        self.inner.audit.close().await;
         self.inner.writer.close().await;
         self.inner.db.close().await;
     }

@@ -5,8 +5,7 @@
 use std::ops::{Deref, DerefMut};
 
 use sqlx::{
-    Arguments as _, Connection as _, Executor as _, FromRow, PgPool, Postgres, SqlSafeStr as _, SqlStr, Sqlite,
-    SqliteConnection, SqlitePool, Transaction,
+    Arguments as _, Executor as _, FromRow, PgPool, Postgres, SqlSafeStr as _, SqlStr, Sqlite, SqlitePool, Transaction,
     postgres::{PgArguments, PgRow},
     sqlite::{SqliteArguments, SqliteRow},
 };
@@ -20,6 +19,9 @@ use super::{
     readers::{Place, Readers},
 };
 use crate::store::StoreError;
+
+/// How a transaction begins that sees one state and changes nothing, on PostgreSQL.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A row that can be read from both databases: any tuple or `#[derive(FromRow)]` of simple columns.
 pub(crate) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -248,39 +250,6 @@ impl Alone {
     }
 }
 
-/// A connection to a SQLite file that one writer keeps: a pool would ask after each use whether it still lives.
-pub(super) struct OwnConnection(pub(super) SqliteConnection);
-
-impl OwnConnection {
-    /// Inserts rows in one transaction; `values` holds `width` values for each.
-    pub(super) async fn insert(&mut self, s: &'static Statement, width: usize, values: Args) -> Result<(), StoreError> {
-        let done = if s.takes_at_once(values.len() / width) {
-            let (sql, _) = s.sql_of_rows(Dialect::Sqlite, values.len() / width);
-            sqlx::query_with::<Sqlite, _>(sql, sqlite_args(values)).execute(&mut self.0).await.map(drop)
-        } else {
-            self.insert_in_pieces(s, width, values).await
-        };
-        done.map_err(|error| read_error(Dialect::Sqlite, s.name(), &error))
-    }
-
-    async fn insert_in_pieces(&mut self, s: &'static Statement, width: usize, values: Args) -> Result<(), sqlx::Error> {
-        let mut values = values.0;
-        let mut tx = self.0.begin_with("BEGIN IMMEDIATE").await?;
-        while !values.is_empty() {
-            let (sql, rows) = s.sql_of_rows(Dialect::Sqlite, values.len() / width);
-            let rest = values.split_off((rows * width).min(values.len()));
-            sqlx::query_with::<Sqlite, _>(sql, sqlite_args(Args(values))).execute(&mut *tx).await?;
-            values = rest;
-        }
-        tx.commit().await
-    }
-
-    pub(super) async fn close(self) {
-        // What was committed is in the log, whether the file was closed in order or not.
-        let _closed = self.0.close().await;
-    }
-}
-
 /// Statements on the one connection of a small SQLite file, each a transaction by itself.
 pub(super) struct SmallFile(pub(super) SqlitePool);
 
@@ -332,12 +301,17 @@ impl Db {
                 let (place, tx) = readers.begin().await.map_err(|e| read_error(Dialect::Sqlite, "BEGIN", &e))?;
                 (Connection::Sqlite(tx), Some(place))
             }
-            Self::Postgres { readers, .. } => {
-                let begun = begin_on_live(readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
-                (Connection::Postgres(begun?), None)
-            }
+            Self::Postgres { readers, .. } => (Connection::Postgres(begin_on_live(readers, SNAPSHOT).await?), None),
         };
         Ok(ReadTx(Tx { connection, place, trouble: None }))
+    }
+
+    /// A snapshot for a task that goes on while a server's workers end, and with them the connections that they opened. On
+    /// PostgreSQL it uses those that write, which are opened by the tasks of the store's own runtime only.
+    pub(super) async fn read_in_background(&self) -> Result<ReadTx, StoreError> {
+        let Self::Postgres { writers, .. } = self else { return self.read().await };
+        let connection = Connection::Postgres(begin_on_live(writers, SNAPSHOT).await?);
+        Ok(ReadTx(Tx { connection, place: None, trouble: None }))
     }
 
     /// The one row of a statement that reads, without a transaction around it: it sees one state anyhow.

@@ -17,12 +17,7 @@ use sqlx::{
 
 use crate::store::{
     StoreError,
-    sql::{
-        ReadTx, checkpoint,
-        dialect::Dialect,
-        export::vacuum_into,
-        tx::{OwnConnection, read_error},
-    },
+    sql::{ReadTx, dialect::Dialect, export::vacuum_into, tx::read_error},
 };
 
 /// Keys of a month begin at this multiple of it; see the migration.
@@ -85,14 +80,18 @@ impl AuditFiles {
         Self { folder, readers: Mutex::default(), rounds: AtomicU32::default() }
     }
 
+    /// Where the files lie.
+    pub(super) fn folder(&self) -> &Path {
+        if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder }
+    }
+
     pub(super) fn path(&self, month: Month) -> PathBuf {
         self.folder.join(format!("audit-{:04}-{:02}.sqlite", month / 100, month % 100))
     }
 
     /// The months that have a file, in their order.
     pub(super) fn months(&self) -> Result<Vec<Month>, StoreError> {
-        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder };
-        let entries = std::fs::read_dir(folder).map_err(|error| unreadable(&error))?;
+        let entries = std::fs::read_dir(self.folder()).map_err(|error| unreadable(&error))?;
         let mut months: Vec<Month> = entries
             .filter_map(|entry| month_of_name(entry.ok()?.file_name().to_str()?))
             .filter(|month| self.path(*month).exists())
@@ -106,9 +105,9 @@ impl AuditFiles {
         self.rounds.fetch_add(1, Ordering::Relaxed).is_multiple_of(ROUNDS)
     }
 
-    /// The one connection that writes a month's file, which is made when it is not there. Whoever lists the months sees it
+    /// The connection that writes a month's file, which is made when it is not there. Whoever lists the months sees it
     /// when it is whole.
-    pub(super) async fn open_writer(&self, month: Month) -> Result<OwnConnection, StoreError> {
+    pub(super) async fn open_writer(&self, month: Month) -> Result<SqlitePool, StoreError> {
         let path = self.path(month);
         if !path.exists() {
             // Two processes may come to a new month at once: each makes its own, the first one stays.
@@ -123,24 +122,12 @@ impl AuditFiles {
                 _ => {}
             }
             std::fs::remove_file(&beside).map_err(|error| unreadable(&error))?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            std::fs::File::open(folder).and_then(|it| it.sync_all()).map_err(|error| unreadable(&error))?;
+            std::fs::File::open(self.folder()).and_then(|it| it.sync_all()).map_err(|error| unreadable(&error))?;
         }
-        let options = options(&path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", "0");
-        let migrating = pool().connect_with(options.clone()).await.map_err(failed)?;
-        migrate(&migrating).await?;
-        migrating.close().await;
-        Ok(OwnConnection(options.connect().await.map_err(failed)?))
-    }
-
-    /// The connection that folds the log of a month's file into it.
-    pub(super) async fn open_checkpointer(&self, month: Month) -> Result<SqlitePool, StoreError> {
-        let options = options(&self.path(month)).synchronous(SqliteSynchronous::Full).busy_timeout(checkpoint::WAITS);
-        let opened = pool().connect_with(options).await;
-        opened.map_err(|error| read_error(Dialect::Sqlite, "open of the audit", &error))
+        let options = options(&path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let pool = pool().connect_with(options).await.map_err(failed)?;
+        migrate(&pool).await?;
+        Ok(pool)
     }
 
     /// A snapshot of a month's file.

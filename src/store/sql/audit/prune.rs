@@ -70,6 +70,7 @@ impl Store {
         now_ms: i64,
         destinations: &[String],
     ) -> Result<Vec<PrunedMonth>, PruneError> {
+        self.settle_audit().await?;
         let mut pruned = Vec::new();
         let last = last_removed(years, now_ms);
         let mut tx = self.read_at_leisure().await?;

@@ -26,7 +26,11 @@ pub(super) struct AuditRow {
 
 impl AuditRow {
     pub(super) fn new(event: &AuditEvent) -> Self {
-        let body = event.canonical();
+        Self::with_body(event, event.canonical())
+    }
+
+    /// As [`AuditRow::new`], where its canonical form is known.
+    pub(super) fn with_body(event: &AuditEvent, body: String) -> Self {
         Self {
             occurred_ms: event.occurred_ms,
             event_id: column(&event.event_id.code),

@@ -101,8 +101,9 @@ impl Store {
     /// # Errors
     /// When the database, or a file of reads, cannot be read or written.
     pub async fn seal_audit(&self, now_ms: i64) -> Result<usize, StoreError> {
+        self.inner.audit.settle().await?;
         let files = self.unsealed_of_files(now_ms).await?;
-        let waits = !self.read().await?.fetch_all::<Entry>(&UNSEALED, args![1]).await?.is_empty();
+        let waits = self.read_in_background().await?.fetch_optional::<Entry>(&UNSEALED, args![1]).await?.is_some();
         if !waits && files.iter().all(|file| file.rows.is_empty()) {
             return Ok(0);
         }
@@ -118,7 +119,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn audit_head(&self) -> Result<(i64, Vec<u8>), StoreError> {
-        self.read().await?.fetch_one(&HEAD, args![]).await
+        self.read_in_background().await?.fetch_one(&HEAD, args![]).await
     }
 
     /// Seals in their order from this number on.
@@ -126,7 +127,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read, or holds what is no seal.
     pub async fn audit_seals(&self, from_seq: i64, limit: i64) -> Result<Vec<AuditSeal>, StoreError> {
-        self.read().await?.audit_seals(from_seq, limit).await
+        self.read_in_background().await?.audit_seals(from_seq, limit).await
     }
 
     /// On PostgreSQL: makes the partition of the month of this time, unless it is there.

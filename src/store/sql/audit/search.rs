@@ -48,6 +48,7 @@ impl Store {
     /// # Errors
     /// When the database or a file of reads cannot be read.
     pub async fn search_audit(&self, search: &AuditSearch, limit: i64) -> Result<Vec<FoundAudit>, StoreError> {
+        self.settle_audit().await?;
         let mut found = find(&mut self.read_at_leisure().await?, search, limit).await?;
         if let Some(files) = &self.inner.audit_files {
             let from = search.from_ms.map(month_of);

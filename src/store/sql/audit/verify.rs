@@ -211,6 +211,7 @@ impl Store {
     /// # Errors
     /// When something cannot be read.
     pub async fn verify_audit(&self, heads: &mut Heads<'_>, now_ms: i64) -> Result<AuditReport, StoreError> {
+        self.settle_audit().await?;
         let pruned: Vec<(Month,)> = self.read().await?.fetch_all(&PRUNED, args![]).await?;
         let is_due = |month: &Month| months_between(*month, month_of(now_ms)) > SHORTEST_RETENTION_MONTHS;
         let pruned = pruned.into_iter().map(|(month,)| month).filter(is_due).collect();

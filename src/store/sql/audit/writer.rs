@@ -1,28 +1,31 @@
 //! Who records what belongs to no change: one writer with a group commit of its own, beside the writer of the registry.
 //!
-//! On SQLite it writes the file of the month, on PostgreSQL the table. What waits is committed together; the usual few rows go
-//! in one statement, which is a transaction by itself. A batch is written by a task on the thread of one of those who wait for
-//! it, which has to wake up for it anyhow. Where many wait, that thread is busy, and the batch would begin when all others on it
-//! wait as well: it is written at home then, while they work.
+//! On SQLite it is a thread with a journal, from which a task moves everything into the file of its month; on PostgreSQL a task
+//! that inserts into the table.
 
-use std::{
-    collections::VecDeque,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+    mpsc as std_mpsc,
 };
 
-use sqlx::{PgPool, SqlitePool};
+use sqlx::PgPool;
 use tokio::{
-    runtime::Handle,
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    task::JoinHandle,
+    time::{Duration, sleep},
 };
 
-use super::{AuditFiles, AuditRow, INSERT_AUDIT, WIDTH, files::Month, files::month_of};
+use super::{
+    AuditFiles, AuditRow, INSERT_AUDIT, WIDTH,
+    journal::{Journal, Record},
+    moving::{Mover, unreadable},
+};
 use crate::store::{
     StoreError,
     sql::{
-        Args, checkpoint,
-        tx::{Alone, OwnConnection, Tx},
+        Args,
+        tx::{Alone, Tx},
     },
 };
 
@@ -30,69 +33,142 @@ use crate::store::{
 const BATCH_ROWS: usize = 64;
 /// Callers that may wait in the queue; more wait outside.
 const WAITING: u32 = 256;
-
-/// From so many callers in the queue on, a batch is written at home.
-const CROWD: usize = 4;
+/// What is recorded within this time is moved together.
+const GATHERS: Duration = Duration::from_millis(20);
+/// How long after an error it is tried again.
+const TRIES_AGAIN: Duration = Duration::from_secs(1);
 
 /// The way to the writer.
-pub(in crate::store::sql) struct AuditWriter(Arc<Shared>);
-
-struct Shared {
+pub(in crate::store::sql) struct AuditWriter {
     places: Arc<Semaphore>,
-    queue: Mutex<Queue>,
-    target: tokio::sync::Mutex<Target>,
-    /// Where the store was opened, which lasts as long as the store.
-    home: Handle,
+    way: std::sync::Mutex<Option<Way>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Item>,
-    /// A batch is being written; the next one begins when it ends.
-    is_busy: bool,
+/// Where rows are handed over.
+#[derive(Clone)]
+enum Way {
+    Journal { queue: std_mpsc::Sender<Item>, words: mpsc::UnboundedSender<Word> },
+    Postgres(mpsc::UnboundedSender<Item>),
 }
 
+/// What one caller records.
 struct Item {
     rows: Vec<AuditRow>,
-    reply: oneshot::Sender<Result<(), StoreError>>,
-    caller: Handle,
+    waits: Waits,
+}
+
+/// A caller, and its place in the queue.
+struct Waits {
+    reply: Reply,
     _place: OwnedSemaphorePermit,
 }
 
+/// What shares a commit.
+struct Batch {
+    rows: Vec<AuditRow>,
+    waiting: Vec<Waits>,
+}
+
+impl Batch {
+    /// The first, and those that `next` has ready.
+    fn gather(first: Item, mut next: impl FnMut() -> Option<Item>) -> Self {
+        let mut batch = Self { rows: first.rows, waiting: vec![first.waits] };
+        while batch.rows.len() < BATCH_ROWS
+            && let Some(mut item) = next()
+        {
+            batch.rows.append(&mut item.rows);
+            batch.waiting.push(item.waits);
+        }
+        batch
+    }
+}
+
+/// Tells all who wait how it went.
+fn answer(waiting: Vec<Waits>, outcome: &Result<(), StoreError>) {
+    if let Err(error) = outcome {
+        tracing::error!(%error, requests = waiting.len(), "the audit could not be written; these requests fail");
+    }
+    for waits in waiting {
+        // A caller that went away is no concern of the writer's.
+        let _gone = waits.reply.send(outcome.clone());
+    }
+}
+
+type Reply = oneshot::Sender<Result<(), StoreError>>;
+
+/// What the task that moves is told.
+enum Word {
+    /// Something was recorded.
+    Recorded,
+    /// Somebody waits until everything that was recorded before is moved.
+    Settle(Reply),
+}
+
 impl AuditWriter {
-    pub(in crate::store::sql) fn sqlite(files: Arc<AuditFiles>) -> Self {
-        Self::new(Target::Files { files, home: Handle::current(), open: None })
+    /// For the files of months. The thread begins here, the journal with the first row.
+    pub(in crate::store::sql) fn sqlite(files: Arc<AuditFiles>) -> Result<Self, StoreError> {
+        let (queue, waiting) = std_mpsc::channel();
+        let (words, heard) = mpsc::unbounded_channel();
+        let desk = Arc::new(Desk { files, journal: Mutex::default(), is_told: false.into(), is_stuck: false.into() });
+        let recorder = Recorder { desk: Arc::clone(&desk), words: words.clone() };
+        std::thread::Builder::new()
+            .name("knoop-audit".to_owned())
+            .spawn(move || recorder.run(&waiting))
+            .map_err(|error| unreadable(&error))?;
+        let task = tokio::spawn(async move { desk.move_until_all_have_gone(heard).await });
+        Ok(Self::new(Way::Journal { queue, words }, task))
     }
 
+    /// For the table. The connections that write belong to the runtime that opened the store, as this task does.
     pub(in crate::store::sql) fn postgres(pool: PgPool) -> Self {
-        Self::new(Target::Postgres { pool, home: Handle::current() })
+        let (queue, waiting) = mpsc::unbounded_channel();
+        let task = tokio::spawn(insert_batches(pool, waiting));
+        Self::new(Way::Postgres(queue), task)
     }
 
-    fn new(target: Target) -> Self {
-        Self(Arc::new(Shared {
+    fn new(way: Way, task: JoinHandle<()>) -> Self {
+        Self {
             places: Arc::new(Semaphore::new(WAITING as usize)),
-            queue: Mutex::default(),
-            target: tokio::sync::Mutex::new(target),
-            home: Handle::current(),
-        }))
+            way: std::sync::Mutex::new(Some(way)),
+            task: Mutex::new(Some(task)),
+        }
     }
 
-    /// Hands rows over and waits for their commit.
+    /// Hands rows over and waits until they are durable.
     pub(super) async fn record(&self, rows: Vec<AuditRow>) -> Result<(), StoreError> {
-        let place = Arc::clone(&self.0.places).acquire_owned().await.map_err(|_| closed())?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| closed())?;
         let (reply, answer) = oneshot::channel();
-        if self.0.enqueue(Item { rows, reply, caller: Handle::current(), _place: place }) {
-            pass_on(&self.0, false);
+        let item = Item { rows, waits: Waits { reply, _place: place } };
+        match self.way().ok_or_else(closed)? {
+            Way::Journal { queue, .. } => queue.send(item).map_err(|_| closed())?,
+            Way::Postgres(queue) => queue.send(item).map_err(|_| closed())?,
         }
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Takes no more rows, waits for what was handed over.
+    /// Waits until everything that was recorded before is where it is looked for.
+    pub(super) async fn settle(&self) -> Result<(), StoreError> {
+        let Some(Way::Journal { words, .. }) = self.way() else { return Ok(()) };
+        let (reply, answer) = oneshot::channel();
+        words.send(Word::Settle(reply)).map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    fn way(&self) -> Option<Way> {
+        self.way.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Takes no more rows, waits until what was handed over lies where it belongs.
     pub(in crate::store::sql) async fn close(&self) {
         // An error means that it is closed already.
-        let _nobody_waits = self.0.places.acquire_many(WAITING).await;
-        self.0.places.close();
-        self.0.target.lock().await.close().await;
+        let _nobody_waits = self.places.acquire_many(WAITING).await;
+        self.places.close();
+        drop(self.way.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        if let Some(task) = self.task.lock().await.take() {
+            // A task that panicked left its rows in the journal.
+            let _ended = task.await;
+        }
     }
 }
 
@@ -100,186 +176,162 @@ fn closed() -> StoreError {
     StoreError::Unavailable { statement: "audit", code: "closed".to_owned() }
 }
 
-impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What the thread that records and the task that moves share.
+struct Desk {
+    files: Arc<AuditFiles>,
+    journal: Mutex<Option<Journal>>,
+    /// The task knows that there is something to be moved.
+    is_told: AtomicBool,
+    /// What was recorded could not be moved, and is tried again. Until then nothing is taken.
+    is_stuck: AtomicBool,
+}
 
-    /// Whether nobody is writing, so that whoever comes has to begin.
-    fn enqueue(&self, item: Item) -> bool {
-        let mut queue = self.queue();
-        queue.waiting.push_back(item);
-        !std::mem::replace(&mut queue.is_busy, true)
-    }
+/// The thread that writes the journal: a flush blocks, so it is nobody else's.
+struct Recorder {
+    desk: Arc<Desk>,
+    words: mpsc::UnboundedSender<Word>,
+}
 
-    /// What is committed next: at least one item, if any waits.
-    fn next_batch(&self) -> (Vec<AuditRow>, Vec<Item>) {
-        let mut queue = self.queue();
-        let (mut rows, mut items) = (Vec::new(), Vec::new());
-        while rows.len() < BATCH_ROWS
-            && let Some(mut item) = queue.waiting.pop_front()
-        {
-            rows.append(&mut item.rows);
-            items.push(item);
-        }
-        (rows, items)
-    }
-
-    async fn write_batch(&self) {
-        let mut target = self.target.lock().await;
-        let (rows, items) = self.next_batch();
-        let outcome = target.insert(rows).await;
-        if let Err(error) = &outcome {
-            tracing::error!(%error, requests = items.len(), "the audit could not be written; these requests fail");
-        }
-        for item in items {
-            // A caller that went away is no concern of the writer's.
-            let _gone = item.reply.send(outcome.clone());
+impl Recorder {
+    /// Records until all senders are gone; what waits at the same time shares a flush.
+    fn run(&self, waiting: &std_mpsc::Receiver<Item>) {
+        while let Ok(first) = waiting.recv() {
+            let batch = Batch::gather(first, || waiting.try_recv().ok());
+            answer(batch.waiting, &self.append(batch.rows));
         }
     }
-}
 
-/// Has the next batch written near the first of those who wait, if anybody does.
-fn pass_on(shared: &Arc<Shared>, at_home: bool) {
-    let mut queue = shared.queue();
-    queue.is_busy = !queue.waiting.is_empty();
-    let Some(first) = queue.waiting.front() else { return };
-    let at_home = at_home || queue.waiting.len() >= CROWD;
-    let near = if at_home { shared.home.clone() } else { first.caller.clone() };
-    drop(queue);
-    let turn = Turn { shared: Arc::clone(shared), at_home, is_over: false };
-    near.spawn(turn.take());
-}
-
-/// The right to write the next batch: somebody has it while the queue is busy, and however it ends it goes on.
-struct Turn {
-    shared: Arc<Shared>,
-    at_home: bool,
-    is_over: bool,
-}
-
-impl Turn {
-    async fn take(mut self) {
-        self.shared.write_batch().await;
-        self.is_over = true;
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if self.is_over {
-            pass_on(&self.shared, false);
-        } else if !self.at_home {
-            // The thread of that caller has ended. Who waited for this batch is not told that it was written.
-            pass_on(&self.shared, true);
-        } else {
-            // The whole store is going away.
-            let mut queue = self.shared.queue();
-            queue.is_busy = false;
-            queue.waiting.clear();
+    fn append(&self, rows: Vec<AuditRow>) -> Result<(), StoreError> {
+        if self.desk.is_stuck.load(Ordering::Acquire) {
+            let code = "what was recorded before cannot be moved".to_owned();
+            return Err(StoreError::Unavailable { statement: "journal of the audit", code });
         }
-    }
-}
-
-/// Where rows go.
-enum Target {
-    Postgres { pool: PgPool, home: Handle },
-    Files { files: Arc<AuditFiles>, home: Handle, open: Option<OpenFile> },
-}
-
-/// The file of a month, open for writing.
-struct OpenFile {
-    month: Month,
-    connection: OwnConnection,
-    checkpoints: SqlitePool,
-    committed: Arc<Notify>,
-    checkpointer: tokio::task::JoinHandle<()>,
-}
-
-impl Target {
-    /// Inserts and commits all rows, those of one month together.
-    async fn insert(&mut self, mut rows: Vec<AuditRow>) -> Result<(), StoreError> {
-        if matches!(self, Self::Postgres { .. }) {
-            return self.insert_of_month(0, rows).await;
-        }
-        while let Some(row) = rows.first() {
-            let month = month_of(row.occurred_ms);
-            let (these, others) = rows.into_iter().partition(|row| month_of(row.occurred_ms) == month);
-            self.insert_of_month(month, these).await?;
-            rows = others;
+        let mut journal = self.desk.journal.blocking_lock();
+        let journal = match &mut *journal {
+            Some(journal) => journal,
+            none => none.insert(Journal::make(self.desk.files.folder()).map_err(|error| unreadable(&error))?),
+        };
+        journal.append(rows).map_err(|error| unreadable(&error))?;
+        if !self.desk.is_told.swap(true, Ordering::AcqRel) {
+            // The task goes with the store; then the next process moves what is here.
+            let _gone = self.words.send(Word::Recorded);
         }
         Ok(())
     }
+}
 
-    async fn insert_of_month(&mut self, month: Month, rows: Vec<AuditRow>) -> Result<(), StoreError> {
-        match self {
-            // Its connections belong to the thread that made them, so they are used at home.
-            Self::Postgres { pool, home } => {
-                home.spawn(insert_into(pool.clone(), rows)).await.unwrap_or_else(|_| Err(closed()))
+impl Desk {
+    /// Moves what is recorded until nobody records any more, and removes the journal then.
+    async fn move_until_all_have_gone(&self, mut words: mpsc::UnboundedReceiver<Word>) {
+        let mut moving = Moving { mover: Mover::new(Arc::clone(&self.files)), unmoved: Vec::new(), is_first: true };
+        while let Some(word) = self.next_word(&mut words).await {
+            let mut asking = Vec::new();
+            match word {
+                Word::Settle(reply) => asking.push(reply),
+                Word::Recorded => gather(&mut words, &mut asking).await,
             }
-            Self::Files { files, home, open } => {
-                let file = open_file(files, home, open, month).await?;
-                let inserted = file.connection.insert(&INSERT_AUDIT, WIDTH, values_of(rows)).await;
-                file.committed.notify_one();
-                if inserted.is_err() {
-                    // What the connection believes after an error may not be what the file holds.
-                    self.close().await;
-                }
-                inserted
-            }
+            let outcome = self.move_now(&mut moving).await;
+            asking.into_iter().for_each(|reply| drop(reply.send(outcome.clone())));
         }
-    }
-
-    async fn close(&mut self) {
-        if let Self::Files { open, .. } = self
-            && let Some(file) = open.take()
+        let moved = self.move_now(&mut moving).await;
+        moving.mover.close().await;
+        if let (Ok(()), Some(journal)) = (moved, self.journal.lock().await.take())
+            && let Err(error) = journal.remove()
         {
-            file.close().await;
+            tracing::warn!(code = %error.kind(), "the journal of the audit is empty and could not be removed");
+        }
+    }
+
+    /// After an error the next word comes by itself.
+    async fn next_word(&self, words: &mut mpsc::UnboundedReceiver<Word>) -> Option<Word> {
+        if !self.is_stuck.load(Ordering::Acquire) {
+            return words.recv().await;
+        }
+        tokio::select! {
+            word = words.recv() => word,
+            () = sleep(TRIES_AGAIN) => Some(Word::Recorded),
+        }
+    }
+
+    async fn move_now(&self, moving: &mut Moving) -> Result<(), StoreError> {
+        self.is_told.store(false, Ordering::Release);
+        let name = {
+            let mut journal = self.journal.lock().await;
+            let Some(journal) = &mut *journal else { return Ok(()) };
+            if moving.unmoved.is_empty() {
+                moving.unmoved = journal.take();
+            }
+            journal.name().to_owned()
+        };
+        if std::mem::take(&mut moving.is_first)
+            && let Err(error) = self.files.move_of_all_dead().await
+        {
+            tracing::error!(%error, "what an earlier process recorded could not be moved to its month");
+        }
+        let moved = moving.mover.move_all(&name, &moving.unmoved).await;
+        match &moved {
+            Ok(()) => self.is_moved(std::mem::take(&mut moving.unmoved)).await,
+            Err(error) if !self.is_stuck.load(Ordering::Acquire) => {
+                tracing::error!(%error, "the audit cannot be moved to its month; requests fail until it can");
+            }
+            Err(_) => {}
+        }
+        self.is_stuck.store(moved.is_err(), Ordering::Release);
+        moved
+    }
+
+    async fn is_moved(&self, records: Vec<Record>) {
+        if let (Some(journal), Some(last)) = (&*self.journal.lock().await, records.last())
+            && let Err(error) = journal.is_moved(last.number)
+        {
+            tracing::warn!(code = %error.kind(), "the journal of the audit could not be marked as moved");
         }
     }
 }
 
-async fn insert_into(pool: PgPool, rows: Vec<AuditRow>) -> Result<(), StoreError> {
+/// What the task that moves has in hand.
+struct Moving {
+    mover: Mover,
+    /// Taken from the journal, which keeps it until it is moved.
+    unmoved: Vec<Record>,
+    is_first: bool,
+}
+
+/// Waits for more to be moved with what was recorded, but not while somebody waits for that.
+async fn gather(words: &mut mpsc::UnboundedReceiver<Word>, asking: &mut Vec<Reply>) {
+    let until = sleep(GATHERS);
+    tokio::pin!(until);
+    loop {
+        tokio::select! {
+            () = &mut until => return,
+            word = words.recv() => match word {
+                Some(Word::Recorded) => {}
+                Some(Word::Settle(reply)) => {
+                    asking.push(reply);
+                    return;
+                }
+                None => return,
+            },
+        }
+    }
+}
+
+/// Inserts until all senders are gone; what waits at the same time shares a commit.
+async fn insert_batches(pool: PgPool, mut waiting: mpsc::UnboundedReceiver<Item>) {
+    while let Some(first) = waiting.recv().await {
+        let batch = Batch::gather(first, || waiting.try_recv().ok());
+        answer(batch.waiting, &insert(&pool, batch.rows).await);
+    }
+}
+
+async fn insert(pool: &PgPool, rows: Vec<AuditRow>) -> Result<(), StoreError> {
     let count = rows.len();
-    if INSERT_AUDIT.takes_at_once(count) {
-        return Alone(pool).insert(&INSERT_AUDIT, count, values_of(rows)).await;
+    if !INSERT_AUDIT.takes_at_once(count) {
+        let mut tx = Tx::begin_postgres(pool).await?;
+        tx.insert_audit_rows(rows).await?;
+        return tx.commit().await;
     }
-    let mut tx = Tx::begin_postgres(&pool).await?;
-    tx.insert_audit_rows(rows).await?;
-    tx.commit().await
-}
-
-fn values_of(rows: Vec<AuditRow>) -> Args {
-    let mut values = Args::with_capacity(rows.len() * WIDTH);
+    let mut values = Args::with_capacity(count * WIDTH);
     rows.into_iter().for_each(|row| row.push_to(&mut values));
-    values
-}
-
-async fn open_file<'a>(
-    files: &AuditFiles,
-    home: &Handle,
-    open: &'a mut Option<OpenFile>,
-    month: Month,
-) -> Result<&'a mut OpenFile, StoreError> {
-    if open.as_ref().is_none_or(|file| file.month != month) {
-        if let Some(before) = open.take() {
-            before.close().await;
-        }
-        let connection = files.open_writer(month).await?;
-        let mut log = files.path(month).into_os_string();
-        log.push("-wal");
-        let committed = Arc::new(Notify::new());
-        let checkpoints = files.open_checkpointer(month).await?;
-        let checkpointer = home.spawn(checkpoint::run(checkpoints.clone(), PathBuf::from(log), Arc::clone(&committed)));
-        *open = Some(OpenFile { month, connection, checkpoints, committed, checkpointer });
-    }
-    open.as_mut().ok_or(StoreError::Corrupt { what: "the open file of the audit" })
-}
-
-impl OpenFile {
-    async fn close(self) {
-        self.checkpointer.abort();
-        self.checkpoints.close().await;
-        self.connection.close().await;
-    }
+    Alone(pool.clone()).insert(&INSERT_AUDIT, count, values).await
 }
