@@ -1,6 +1,6 @@
 //! Every transaction leaves its row in the audit trail, before it is answered or not at all.
 
-use std::{collections::HashSet, time::Duration};
+use std::{cell::Cell, collections::HashSet, time::Duration};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::{
         calls::retrieve_xml,
         on_every_store,
         sample::{self, Submission},
-        servers::{Prepared, Store},
+        servers::{Prepared, Store, until},
         soap::Transaction,
         trail::{audit, events, is_whole, kind, tamper, text},
         trials,
@@ -225,8 +225,20 @@ fn not_recorded(store: Store) {
     let repository = repository_of(&server, &patient);
     server.expect_error("audit");
     server.expect_error("internal error");
+    let queries = || of_patient(&server, &patient).iter().filter(|event| kind(event).2 == "ITI-18").count();
+    let before = queries();
+    let answered = Cell::new(0);
+    let is_answered = || {
+        let is_answered = server.query(&Query::find_documents(&patient)).status() == "Success";
+        answered.set(answered.get() + usize::from(is_answered));
+        is_answered
+    };
     for of_reads in [true, false] {
         tamper(&server.prepared, of_reads, "ALTER TABLE audit RENAME TO gone");
+        if of_reads && store == Store::Sqlite {
+            // Until it is seen that the file is damaged, events are kept in the journal.
+            until(|| !is_answered());
+        }
         if of_reads || store == Store::Postgres {
             let answer = server.retrieve(&[(None, &repository, &document.unique_id())]);
             answer.expect_codes(&["XDSRepositoryError"]);
@@ -249,8 +261,10 @@ fn not_recorded(store: Store) {
             assert_eq!(found.objects().len(), 0, "nothing was stored");
         } else {
             tamper(&server.prepared, of_reads, "ALTER TABLE gone RENAME TO audit");
+            until(is_answered);
         }
     }
+    assert_eq!(queries(), before + answered.get(), "who was answered is in the trail");
     assert_eq!(server.retrieve(&[(None, &repository, &document.unique_id())]).expect_success().documents().len(), 1);
     is_whole(&server.prepared);
 }

@@ -203,6 +203,7 @@ impl Recorder {
 
     fn append(&self, rows: Vec<AuditRow>) -> Result<(), StoreError> {
         if self.desk.is_stuck.load(Ordering::Acquire) {
+            self.tell();
             let code = "what was recorded before cannot be moved".to_owned();
             return Err(StoreError::Unavailable { statement: "journal of the audit", code });
         }
@@ -212,11 +213,15 @@ impl Recorder {
             none => none.insert(Journal::make(self.desk.files.folder()).map_err(|error| unreadable(&error))?),
         };
         journal.append(rows).map_err(|error| unreadable(&error))?;
+        self.tell();
+        Ok(())
+    }
+
+    fn tell(&self) {
         if !self.desk.is_told.swap(true, Ordering::AcqRel) {
             // The task goes with the store; then the next process moves what is here.
             let _gone = self.words.send(Word::Recorded);
         }
-        Ok(())
     }
 }
 
