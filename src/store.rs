@@ -10,8 +10,8 @@ mod sql;
 
 pub use error::StoreError;
 pub use sql::{
-    AskedPatients, AssertionLedger, AssertionUse, AssociationRow, AuditDelivery, AuditFault, AuditPosition,
-    AuditReport, AuditSeal, AuditSearch, BlobState, ClaimKind, Combination, DocumentRow, DocumentState,
+    AUDIT_SEALED_AT_ONCE, AskedPatients, AssertionLedger, AssertionUse, AssociationRow, AuditDelivery, AuditFault,
+    AuditPosition, AuditReport, AuditSeal, AuditSearch, BlobState, ClaimKind, Combination, DocumentRow, DocumentState,
     DurabilitySetting, EmergencyRow, EntryLabels, Evidence, FolderRow, FoundAudit, Heads, HeldClaim, JobLease, JobRow,
     JobState, KeptPolicy, KinRow, Labels, MailRow, MailState, MergeError, NewClaim, NewDocument, NewGrant, NewJob,
     NewMail, NewPickup, NewReceivedMail, NewXdmPackage, ObjectKind, PackageJob, PatientRow, PickupRow, PolicyRow,

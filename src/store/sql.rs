@@ -40,8 +40,8 @@ use futures_util::future::BoxFuture;
 
 pub use assertions::{AssertionLedger, AssertionUse, UseVerdict};
 pub use audit::{
-    AuditDelivery, AuditFault, AuditPosition, AuditReport, AuditSeal, AuditSearch, FoundAudit, Heads, PruneError,
-    PrunedMonth, SealedAudit, SealedBatch, audit_files, audit_kept_since,
+    AUDIT_SEALED_AT_ONCE, AuditDelivery, AuditFault, AuditPosition, AuditReport, AuditSeal, AuditSearch, FoundAudit,
+    Heads, PruneError, PrunedMonth, SealedAudit, SealedBatch, audit_files, audit_kept_since,
 };
 pub use claims::{ClaimKind, HeldClaim, NewClaim, ObjectKind, ResolvedObject};
 pub use consent::{

@@ -20,7 +20,7 @@ pub use delivery::{AuditDelivery, AuditPosition, SealedAudit, SealedBatch};
 pub(super) use files::AuditFiles;
 pub use files::audit_files;
 pub use prune::{PruneError, PrunedMonth, audit_kept_since};
-pub use seal::AuditSeal;
+pub use seal::{AUDIT_SEALED_AT_ONCE, AuditSeal};
 pub use search::{AuditSearch, FoundAudit};
 pub use verify::{AuditFault, AuditReport, Heads};
 pub(super) use writer::AuditWriter;

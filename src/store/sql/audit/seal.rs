@@ -28,8 +28,8 @@ statements! {
 
 /// What the hash of a seal begins with, so that it is taken for nothing else.
 const DOMAIN: &[u8] = b"knoop-audit-v1";
-/// Rows of one seal.
-const SEALED_AT_ONCE: i64 = 5000;
+/// Rows of one seal that are taken of the database, and of each file of reads.
+pub const AUDIT_SEALED_AT_ONCE: usize = 5000;
 /// Octets of one entry of a seal.
 pub(super) const ENTRY_BYTES: usize = 40;
 
@@ -96,7 +96,8 @@ struct OfFile {
 }
 
 impl Store {
-    /// Seals what is committed and in no seal yet, at most some thousand rows. Tells how many rows it were.
+    /// Seals what is committed and in no seal yet, at most some thousand rows. Tells how many rows it were;
+    /// where it is [`AUDIT_SEALED_AT_ONCE`] or more, there may be others.
     ///
     /// # Errors
     /// When the database, or a file of reads, cannot be read or written.
@@ -153,7 +154,7 @@ impl Store {
             if all || after.is_none() || *month == this || newest.contains(month) {
                 let after = after.unwrap_or_default();
                 let mut tx = files.read(*month).await?;
-                let rows = tx.fetch_all(&KEYS_AND_HASHES, args![after, SEALED_AT_ONCE]).await?;
+                let rows = tx.fetch_all(&KEYS_AND_HASHES, args![after, AUDIT_SEALED_AT_ONCE as i64]).await?;
                 found.push(OfFile { month: *month, after, rows });
             }
         }
@@ -171,7 +172,7 @@ impl Tx {
     async fn seal(&mut self, files: Vec<OfFile>, now_ms: i64) -> Result<usize, StoreError> {
         let (seq, previous): (i64, Vec<u8>) = self.fetch_one(&HOLD_HEAD, args![]).await?;
         let sealed: Vec<(Month, i64)> = self.fetch_all(&FILES_SEALED, args![]).await?;
-        let mut rows: Vec<Entry> = self.fetch_all(&UNSEALED, args![SEALED_AT_ONCE]).await?;
+        let mut rows: Vec<Entry> = self.fetch_all(&UNSEALED, args![AUDIT_SEALED_AT_ONCE as i64]).await?;
         if !rows.is_empty() {
             let keys: Vec<i64> = rows.iter().map(|(key, _)| *key).collect();
             self.execute(&NO_LONGER_UNSEALED, args![keys]).await?;
