@@ -7,6 +7,7 @@
 //! Source: design section 2.
 
 mod access;
+mod address;
 mod audit;
 mod audit_delivery;
 mod client;
@@ -45,7 +46,7 @@ pub use settings::{ConfigError, Problem};
 pub use tls::{TlsConfig, TlsMinimum, TlsProfile};
 pub use trust::{AnchorConfig, RevocationConfig, TrustConfig};
 pub use xdm::{XdmConfig, XdmDefaults, XdmReplacement, XdmWatch};
-pub use xua::{IssuerConfig, IssuersError, XuaConfig};
+pub use xua::{IssuerConfig, IssuerRevocation, IssuersError, XuaConfig};
 
 use std::path::{Path, PathBuf};
 
@@ -166,9 +167,9 @@ impl Config {
             strict_encoding: s.parsed("soap.strict_encoding", false),
             lenient_addressing: s.parsed("soap.lenient_addressing", false),
             registry: RegistryConfig::read(s),
-            repository: RepositoryConfig::read(s),
+            repository: RepositoryConfig::read(s, production),
             database: DatabaseConfig::read(s),
-            documents: DocumentsConfig::read(s),
+            documents: DocumentsConfig::read(s, production),
             limits,
             xdm,
             email: EmailConfig::read(s),

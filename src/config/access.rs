@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::settings::Settings;
+use super::{address, settings::Settings};
 
 /// Access rules and consent.
 #[derive(Clone, Debug)]
@@ -29,7 +29,9 @@ impl AccessConfig {
             enforce: enforce.unwrap_or(true),
             policy: s.optional("access.policy"),
             next_policy: s.optional("access.next_policy"),
-            consent_url: s.optional("access.consent_url"),
+            consent_url: s.with("access.consent_url", |text| {
+                address::service(text, production, "https://consent.example.org/decide")
+            }),
         }
     }
 }

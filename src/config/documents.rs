@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
-use super::settings::Settings;
+use super::{address, settings::Settings};
 
 /// An S3 bucket; needs the cargo feature `s3`.
 #[derive(Clone, Debug)]
@@ -35,9 +35,11 @@ pub struct DocumentsConfig {
 }
 
 impl DocumentsConfig {
-    pub(super) fn read(s: &mut Settings) -> Self {
+    pub(super) fn read(s: &mut Settings, production: bool) -> Self {
         let s3 = S3Config {
-            endpoint: s.optional("documents.s3_endpoint"),
+            endpoint: s.with("documents.s3_endpoint", |text| {
+                address::service(text, production, "https://s3.example.org").map(|_| text.to_owned())
+            }),
             region: s.parsed("documents.s3_region", "eu-west-1".to_owned()),
             bucket: s.parsed("documents.s3_bucket", "knoop".to_owned()),
             access_key: s.optional("documents.s3_access_key"),

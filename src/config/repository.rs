@@ -1,6 +1,6 @@
 //! `[repository]`: the repository actor.
 
-use super::settings::Settings;
+use super::{address, settings::Settings};
 use crate::model::Oid;
 
 /// repositoryUniqueId of a fresh installation, from the arc for examples (ITU-T X.660, 2.999).
@@ -16,13 +16,12 @@ pub struct RepositoryConfig {
 }
 
 impl RepositoryConfig {
-    pub(super) fn read(s: &mut Settings) -> Self {
+    pub(super) fn read(s: &mut Settings, production: bool) -> Self {
         let example = EXAMPLE_REPOSITORY.parse().expect("the example OID is well formed");
         Self {
             repository_unique_id: s.parsed("repository.repository_unique_id", example),
-            registry_url: s.with("repository.registry_url", |text| match text.parse::<http::Uri>() {
-                Ok(url) if matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some() => Ok(url),
-                _ => Err("an address such as https://registry.example.org:8443/xds/registry".to_owned()),
+            registry_url: s.with("repository.registry_url", |text| {
+                address::service(text, production, "https://registry.example.org:8443/xds/registry")
             }),
         }
     }

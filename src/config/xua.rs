@@ -98,11 +98,25 @@ pub struct IssuerConfig {
     pub keys: Vec<PathBuf>,
     /// File of the CA (PEM) of a token service whose certificates change.
     pub ca: Option<PathBuf>,
-    /// Lists of what that CA revoked (PEM or DER); without any, nobody asks.
+    /// Whether that CA is asked what it revoked; where nothing is said, it is.
+    #[serde(default)]
+    pub revocation: IssuerRevocation,
+    /// Lists of what that CA revoked (PEM or DER).
     #[serde(default)]
     pub crl_files: Vec<PathBuf>,
     /// Pattern of the subjects below that CA, `*` for anything.
     pub subject: Option<String>,
+}
+
+/// Whether the CA of a token service is asked what it revoked. Source: S-TLS-13.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IssuerRevocation {
+    /// By its lists; without a fresh one its certificates are refused.
+    #[default]
+    Crl,
+    /// Nobody asks.
+    None,
 }
 
 /// Why the file of issuers cannot be used.
@@ -136,8 +150,17 @@ impl IssuerConfig {
             if issuer.ca.is_some() != issuer.subject.as_ref().is_some_and(|subject| !subject.is_empty()) {
                 return refuse("ca and subject belong together");
             }
-            if !issuer.crl_files.is_empty() && issuer.ca.is_none() {
-                return refuse("crl_files belong to a ca");
+            let asked = issuer.revocation == IssuerRevocation::Crl;
+            if issuer.ca.is_none() && (!issuer.crl_files.is_empty() || !asked) {
+                return refuse("crl_files and revocation belong to a ca");
+            }
+            if issuer.ca.is_some() && asked && issuer.crl_files.is_empty() {
+                return refuse(
+                    "a ca needs crl_files, the lists of what it revoked; revocation = \"none\" asks nothing about revocation",
+                );
+            }
+            if !issuer.crl_files.is_empty() && !asked {
+                return refuse("revocation = \"none\" reads no crl_files");
             }
             if issuer.keys.is_empty() && issuer.ca.is_none() {
                 return refuse("keys or ca is wanted");
@@ -183,7 +206,8 @@ mod tests {
     #[test]
     fn an_issuer_has_keys_or_a_ca_with_a_pattern_and_nothing_unknown() {
         let good = "[[issuer]]\nentity_id = \"https://sts.example\"\nkeys = [\"sts.pem\"]\n\
-                    [[issuer]]\nentity_id = \"https://dezi.example\"\nca = \"ca.pem\"\nsubject = \"C=NL, CN=STS *\"\n";
+                    [[issuer]]\nentity_id = \"https://dezi.example\"\nca = \"ca.pem\"\ncrl_files = [\"ca.crl\"]\n\
+                    subject = \"C=NL, CN=STS *\"\n";
         assert_eq!(IssuerConfig::all_from_text(good).map(|issuers| issuers.len()), Ok(2));
         for bad in [
             "[[issuer]]\nentity_id = \"a\"\n",
@@ -195,5 +219,27 @@ mod tests {
         ] {
             assert!(IssuerConfig::all_from_text(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn s_tls_13_a_ca_has_lists_of_revocation_or_says_that_nobody_asks() {
+        let of_ca = |more: &str| {
+            let text = format!("[[issuer]]\nentity_id = \"a\"\nca = \"ca.pem\"\nsubject = \"CN=STS *\"\n{more}");
+            IssuerConfig::all_from_text(&text).map(|issuers| issuers.first().map(|issuer| issuer.revocation))
+        };
+        assert_eq!(of_ca("crl_files = [\"ca.crl\"]\n"), Ok(Some(IssuerRevocation::Crl)));
+        assert_eq!(of_ca("revocation = \"crl\"\ncrl_files = [\"ca.crl\"]\n"), Ok(Some(IssuerRevocation::Crl)));
+        assert_eq!(of_ca("revocation = \"none\"\n"), Ok(Some(IssuerRevocation::None)));
+        for more in ["", "crl_files = []\n", "revocation = \"crl\"\n"] {
+            let told = of_ca(more).expect_err(more).to_string();
+            assert!(
+                told.starts_with("issuer a: a ca needs crl_files") && told.contains("revocation = \"none\""),
+                "{told}"
+            );
+        }
+        assert!(of_ca("revocation = \"none\"\ncrl_files = [\"ca.crl\"]\n").is_err());
+        assert!(of_ca("revocation = \"ocsp\"\n").expect_err("unknown").to_string().contains("ocsp"));
+        let of_keys = "[[issuer]]\nentity_id = \"a\"\nkeys = [\"a\"]\nrevocation = \"none\"\n";
+        assert!(IssuerConfig::all_from_text(of_keys).is_err(), "keys are taken as they are");
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
 use super::{now_ms, until};
 use crate::{
     cli::{Failure, clock},
-    config::{Config, DatabaseLocation, IssuerConfig},
+    config::{Config, DatabaseLocation, IssuerConfig, IssuerRevocation},
     security::{
         assertion::{AssertionSettings, Authority, Issuer, Remembered, TrustedKey, XmlSecVerifier},
         tls::{AnchorSettings, RevocationSettings, stamps},
@@ -70,10 +70,8 @@ pub(super) async fn purge_now_and_then(assertions: Assertions, stopped: watch::R
 /// Issuers and rules of assertions; none when no file of issuers is named.
 pub(in crate::cli) fn assertion_settings(config: &Config) -> Result<Option<AssertionSettings>, Failure> {
     let Some(path) = &config.xua.issuers else { return Ok(None) };
-    let place = || format!("issuers {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(place)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let issuers = IssuerConfig::all_from_text(&text).with_context(place)?;
+    let issuers = configured_issuers(path)?;
     let issuers =
         issuers.iter().map(|issuer| read_issuer(issuer, folder, config.production)).collect::<Result<_, _>>()?;
     let xua = &config.xua;
@@ -97,6 +95,13 @@ pub(in crate::cli) fn assertion_settings(config: &Config) -> Result<Option<Asser
     }))
 }
 
+/// What the file of issuers says.
+pub(in crate::cli) fn configured_issuers(path: &Path) -> Result<Vec<IssuerConfig>, Failure> {
+    let place = || format!("xua.issuers {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(place)?;
+    Ok(IssuerConfig::all_from_text(&text).with_context(place)?)
+}
+
 /// Seconds after nextUpdate during which a CRL is still used.
 const CRL_GRACE_S: i64 = 24 * 3600;
 
@@ -118,13 +123,15 @@ fn read_issuer(issuer: &IssuerConfig, folder: &Path, production: bool) -> Result
     let authority = match (&issuer.ca, &issuer.subject) {
         (Some(name), Some(subject)) => {
             let file = folder.join(name);
-            let files: Vec<PathBuf> = issuer.crl_files.iter().map(|name| folder.join(name)).collect();
-            let revocation = (!files.is_empty()).then(|| RevocationSettings {
-                files,
-                urls: Vec::new(),
-                grace_s: CRL_GRACE_S,
-                soft_fail: false,
-            });
+            let revocation = match issuer.revocation {
+                IssuerRevocation::Crl => Some(RevocationSettings {
+                    files: issuer.crl_files.iter().map(|name| folder.join(name)).collect(),
+                    urls: Vec::new(),
+                    grace_s: CRL_GRACE_S,
+                    soft_fail: false,
+                }),
+                IssuerRevocation::None => None,
+            };
             let anchor = AnchorSettings { name: issuer.entity_id.clone(), file: file.clone(), revocation };
             Some(Authority::load(anchor, subject, production).with_context(|| place(&file))?)
         }

@@ -4,8 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Checks;
 use crate::{
-    cli::{assembly::assertion_settings, clock},
-    config::Config,
+    cli::{
+        assembly::{assertion_settings, configured_issuers},
+        clock,
+    },
+    config::{Config, IssuerRevocation},
     model::XuaMode,
     security::assertion::TrustedKey,
 };
@@ -43,6 +46,7 @@ pub(super) fn check(config: &Config, checks: &mut Checks) {
     if settings.audiences.is_empty() {
         checks.bad(NAME, "no audience means this system, so every assertion is refused; set xua.audiences");
     }
+    unasked(config, checks);
     let now = clock::now();
     for issuer in &settings.issuers {
         let of_authority = issuer.authority.iter().flat_map(|authority| authority.certificates());
@@ -58,6 +62,15 @@ pub(super) fn check(config: &Config, checks: &mut Checks) {
         let keys = issuer.keys.len();
         let authority = if issuer.authority.is_some() { " and a CA" } else { "" };
         checks.good(NAME, format!("{}: {keys} keys{authority}{until}", issuer.entity_id));
+    }
+}
+
+/// Token services whose revoked certificates go on signing here. Source: S-TLS-13.
+fn unasked(config: &Config, checks: &mut Checks) {
+    let issuers = config.xua.issuers.iter().filter_map(|path| configured_issuers(path).ok()).flatten();
+    for issuer in issuers.filter(|issuer| issuer.revocation == IssuerRevocation::None) {
+        let text = "revocation = \"none\", so nobody asks whether a certificate of this token service was revoked";
+        checks.note(NAME, format!("{}: {text}", issuer.entity_id));
     }
 }
 

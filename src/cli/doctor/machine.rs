@@ -29,6 +29,7 @@ const EARLIEST_SECOND: i64 = 1_767_225_600;
 
 pub(super) fn check(config: &Config, checks: &mut Checks) {
     data_directory(&config.data, checks);
+    in_the_clear(config, checks);
     let example = config.repository.repository_unique_id.as_str().starts_with("2.999.");
     if example && config.production {
         checks
@@ -41,6 +42,23 @@ pub(super) fn check(config: &Config, checks: &mut Checks) {
     }
     if config.repository_role && !config.registry_role && config.repository.registry_url.is_none() {
         checks.bad("roles", "a repository without the registry role needs repository.registry_url");
+    }
+}
+
+/// Services that are called without TLS, which only tests may (S-TLS-01).
+fn in_the_clear(config: &Config, checks: &mut Checks) {
+    let of = |url: &Option<http::Uri>| url.as_ref().map(ToString::to_string);
+    let endpoint = config.documents.s3.as_ref().and_then(|s3| s3.endpoint.clone());
+    for (key, address) in [
+        ("repository.registry_url", of(&config.repository.registry_url)),
+        ("access.consent_url", of(&config.access.consent_url)),
+        ("documents.s3_endpoint", endpoint),
+    ] {
+        if let Some(address) = address.filter(|address| !address.to_ascii_lowercase().starts_with("https:")) {
+            let text =
+                "what goes there can be read on the way, and production = true refuses it; take an https address";
+            checks.note("addresses", format!("{key} = {address}: {text}"));
+        }
     }
 }
 

@@ -19,6 +19,9 @@ pub fn trials() -> Vec<Trial> {
         s_tls_10_a_server_that_was_not_called_is_refused,
         s_tls_10_without_a_name_only_pinned_servers_count,
         s_tls_12_doctor_shakes_hands_with_peers,
+        s_tls_01_in_production_no_address_in_the_clear_is_taken,
+        s_tls_01_doctor_names_addresses_in_the_clear,
+        s_tls_13_a_token_service_with_a_ca_says_who_is_asked,
         the_system_trusts_nobody_for_us
     ]
     .into()
@@ -97,6 +100,75 @@ fn s_tls_12_doctor_shakes_hands_with_peers() {
     assert!(bad.contains("no trusted authority stands behind the certificate; add its authority"), "{bad}");
     let none = told("");
     assert!(none.contains("nothing says which certificates to trust"), "{none}");
+}
+
+const ADDRESSES: [(&str, &str); 3] = [
+    ("repository.registry_url", "http://registry.example.org/xds"),
+    ("access.consent_url", "http://consent.example.org/decide"),
+    ("documents.s3_endpoint", "http://s3.example.org"),
+];
+
+fn s_tls_01_in_production_no_address_in_the_clear_is_taken() {
+    let folder = scratch::directory("in-the-clear");
+    for (key, address) in ADDRESSES {
+        let (section, name) = key.split_once('.').expect("a section");
+        let text = format!("production = true\n[{section}]\n{name} = \"{address}\"\n");
+        fs::write(folder.join("knoop.toml"), text).expect("written");
+        for command in ["doctor", "serve"] {
+            let output = run(&folder, &[command]);
+            assert_eq!(output.status.code(), Some(2), "{command}");
+            let told = text_of(&output);
+            assert!(told.contains(&format!("{key}: not http with production = true")), "{command}: {told}");
+        }
+    }
+}
+
+fn s_tls_01_doctor_names_addresses_in_the_clear() {
+    let folder = scratch::directory("in-the-clear-for-tests");
+    for (key, address) in ADDRESSES {
+        let (section, name) = key.split_once('.').expect("a section");
+        let store = if section == "documents" { "store = \"s3\"\n" } else { "" };
+        let text = format!("[{section}]\n{store}{name} = \"{address}\"\n");
+        fs::write(folder.join("knoop.toml"), text).expect("written");
+        let told = text_of(&run(&folder, &["doctor"]));
+        let line = told.lines().find(|line| line.contains(key)).unwrap_or_else(|| panic!("{told}"));
+        assert!(line.starts_with("note") && line.contains("can be read on the way"), "{line}");
+    }
+}
+
+fn text_of(output: &Output) -> String {
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+fn s_tls_13_a_token_service_with_a_ca_says_who_is_asked() {
+    let region = Region::new();
+    let issuers = |revocation: &str| {
+        let text = format!(
+            "[[issuer]]\nentity_id = \"https://sts.example.org\"\nca = \"region.pem\"\nsubject = \"O=*, CN=STS *\"\n\
+             {revocation}\n"
+        );
+        fs::write(region.folder.join("issuers.toml"), text).expect("written");
+        region.path("issuers.toml")
+    };
+    let serving = |revocation: &str| prepared().setting("xua.issuers", &issuers(revocation)).start();
+    let refused = serving("").err().expect("it does not start");
+    for named in ["xua.issuers", "https://sts.example.org", "crl_files", "revocation = \"none\""] {
+        assert!(refused.contains(named), "{named}: {refused}");
+    }
+    drop(serving("revocation = \"none\"").expect("it was said that nobody asks"));
+    region.write_crl(&region.authority.crl(&[], (-1, 24)));
+    drop(serving("crl_files = [\"region.crl\"]").expect("there is a list"));
+
+    let doctor = |revocation: &str| {
+        let configured =
+            format!("[xua]\nissuers = {:?}\naudiences = [\"https://xds.example.org\"]\n", issuers(revocation));
+        fs::write(region.folder.join("knoop.toml"), configured).expect("written");
+        text(&run(&region.folder, &["doctor"]).stdout)
+    };
+    let told = doctor("revocation = \"none\"");
+    assert!(told.contains("nobody asks whether a certificate of this token service was revoked"), "{told}");
+    let told = doctor("");
+    assert!(told.lines().any(|line| line.starts_with("BAD") && line.contains("crl_files")), "{told}");
 }
 
 fn the_system_trusts_nobody_for_us() {
