@@ -12,9 +12,9 @@ mod verify;
 
 use std::sync::Arc;
 
-pub use heads::Heads;
+pub use heads::{Heads, Mark, MarkKind};
 pub use sealer::{SealError, Sealer};
-pub use verify::{VerifyError, verify};
+pub use verify::{HeadsFault, HeadsState, VerifyError, verify, verify_heads};
 
 use crate::{
     model::{AuditEvent, RequestContext},

@@ -6,6 +6,7 @@
 
 mod atna;
 mod audit;
+mod audit_heads;
 mod audit_mixed;
 mod bad_input;
 mod cli;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         durability::trials(),
         atna::trials(),
         audit::trials(),
+        audit_heads::trials(),
         audit_mixed::trials(),
         cli::trials(),
         clock::trials(),

@@ -29,15 +29,19 @@ pub(super) async fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let report = audit::verify(&store, &heads, clock::now().as_millisecond()).await;
     store.close().await;
     let report = report.context("the audit cannot be read")?;
-    let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    let of_heads = audit::verify_heads(&heads, report.newest_seq).await.context("the audit cannot be read")?;
+    let mut faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    faults.extend(of_heads.faults.iter().map(ToString::to_string));
+    let notes: Vec<String> = of_heads.late.iter().map(ToString::to_string).collect();
     if args.json {
         println!(
             "{}",
             json!({ "whole": faults.is_empty(), "newest_seal": report.newest_seq, "rows": report.rows,
-                "pruned": report.pruned, "faults": faults })
+                "pruned": report.pruned, "faults": faults, "notes": notes })
         );
     } else {
         faults.iter().for_each(|fault| println!("{fault}"));
+        notes.iter().for_each(|note| println!("note: {note}"));
         println!("{} rows in {} seals, {} pruned after their time", report.rows, report.seals, report.pruned);
     }
     match faults.len() {

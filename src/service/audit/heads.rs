@@ -1,7 +1,10 @@
 //! The file outside the database that every seal's head goes to, so that removing the newest seals is found.
 //!
 //! A line a seal: its number, its hash, the time it was made. Whoever seals writes what is missing at the end, so the file
-//! of each process is whole. It grows for as long as the rows are kept that the seals name. Source: design section 9 (Audit).
+//! of each process is whole. It grows for as long as the rows are kept that the seals name. What came otherwise than seal by
+//! seal has a line that says so ([`Mark`]). Source: design section 9 (Audit).
+
+mod mark;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -12,6 +15,7 @@ use std::{
 
 use fs4::fs_std::FileExt;
 
+pub use self::mark::{Mark, MarkKind};
 use crate::store::AuditSeal;
 
 /// Longest line: number, 64 digits, time.
@@ -40,6 +44,52 @@ impl Heads {
         match File::open(&self.0) {
             Ok(mut file) => last_seq(&mut file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether it is there.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub fn is_there(&self) -> io::Result<bool> {
+        self.0.try_exists()
+    }
+
+    /// Makes it, empty: from then on its absence means that somebody removed it.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make(&self) -> io::Result<()> {
+        self.locked()?.sync_all()?;
+        File::open(self.folder())?.sync_all()
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// Writes a mark down.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn mark(&self, mark: &Mark) -> io::Result<()> {
+        let mut file = self.locked()?;
+        let end = if ends_with_line(&mut file)? { "" } else { "\n" };
+        file.write_all(format!("{end}{}\n", mark.line()).as_bytes())?;
+        file.sync_all()
+    }
+
+    /// All marks in it, in their order.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn marks(&self) -> io::Result<Vec<Mark>> {
+        match File::open(&self.0) {
+            Ok(file) => {
+                Ok(BufReader::new(file).lines().map_while(Result::ok).filter_map(|line| Mark::of(&line)).collect())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
@@ -76,14 +126,16 @@ impl Heads {
         let lines: Vec<String> = BufReader::new(&file).lines().collect::<Result<_, _>>()?;
         let newest = lines.iter().rposition(|line| head(line).is_some());
         let is_kept = |index: usize, line: &str| {
-            Some(index) == newest || head(line).is_some() && made_ms(line).is_none_or(|made_ms| made_ms >= before_ms)
+            Some(index) == newest
+                || head(line).is_some() && made_ms(line).is_none_or(|made_ms| made_ms >= before_ms)
+                || Mark::of(line).is_some_and(|mark| mark.noticed_ms >= before_ms)
         };
         let kept: Vec<&String> =
             lines.iter().enumerate().filter(|(index, line)| is_kept(*index, line)).map(|(_, line)| line).collect();
         if kept.len() == lines.len() {
             return Ok(0);
         }
-        let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = self.folder();
         let mut beside = tempfile::NamedTempFile::new_in(folder)?;
         kept.iter().try_for_each(|line| writeln!(beside, "{line}"))?;
         beside.as_file().sync_all()?;
@@ -181,6 +233,25 @@ mod tests {
         assert_eq!(heads.last_seq().expect("readable"), 1);
         heads.append(&[seal(2)]).expect("written");
         assert_eq!(heads.read().expect("readable").filter(|(_, hash)| hash.len() == 32).count(), 2);
+    }
+
+    #[test]
+    fn s_aud_63_marks_stand_among_the_heads_and_are_kept_as_long() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let heads = Heads::at(folder.path().join("audit-heads.log"));
+        assert!(!heads.is_there().expect("told"));
+        heads.make().expect("made");
+        assert_eq!((heads.is_there().expect("told"), heads.last_seq().expect("readable")), (true, 0));
+        heads.append(&[seal(1), seal(2)]).expect("written");
+        let mark = Mark { kind: MarkKind::Lost, first: 1, last: 2, noticed_ms: 2500 };
+        heads.mark(&mark).expect("written");
+        assert_eq!(heads.last_seq().expect("readable"), 2);
+        heads.append(&[seal(3)]).expect("written");
+        assert_eq!((numbers(&heads), heads.marks().expect("readable")), (vec![1, 2, 3], vec![mark]));
+        assert_eq!(heads.forget(2500).expect("written"), 2);
+        assert_eq!((numbers(&heads), heads.marks().expect("readable")), (vec![3], vec![mark]));
+        heads.forget(2600).expect("written");
+        assert_eq!(heads.marks().expect("readable"), []);
     }
 
     #[test]

@@ -2,11 +2,20 @@
 //!
 //! Source: design section 9 (Audit); docs/adr/0004.
 
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
-use super::Heads;
+use super::{
+    Heads,
+    heads::{Mark, MarkKind},
+};
 use crate::store::{AUDIT_SEALED_AT_ONCE, Store, StoreError};
 
 /// How often it looks; S-AUD-61 gives a row ten seconds.
@@ -34,12 +43,14 @@ pub struct Sealer {
     heads: Heads,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     newest: watch::Sender<i64>,
+    /// Number of the last seal that this process saw in the file of heads; nothing before it looked.
+    in_file: Mutex<Option<i64>>,
 }
 
 impl Sealer {
     /// A sealer over this store; `clock` tells milliseconds since 1970.
     pub fn new(store: Store, heads: Heads, clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
-        Self { store, heads, clock, newest: watch::Sender::new(0) }
+        Self { store, heads, clock, newest: watch::Sender::new(0), in_file: Mutex::default() }
     }
 
     /// Number of the newest seal, for those who wait for what they may send.
@@ -47,13 +58,64 @@ impl Sealer {
         self.newest.subscribe()
     }
 
-    /// Seals everything that was recorded before.
+    /// Seals everything that was recorded before. Each seal is in the file of heads before the next is made, so a crash leaves out one
+    /// at most.
     ///
     /// # Errors
     /// When the database or the file of heads cannot be written; what was sealed until then is sealed.
     pub async fn seal(&self) -> Result<(), SealError> {
-        // A few that come meanwhile wait for the next round: of a server that works they would never come to an end.
-        while self.store.seal_audit((self.clock)()).await? >= AUDIT_SEALED_AT_ONCE {}
+        self.look_at_file().await?;
+        loop {
+            let sealed = self.store.seal_audit((self.clock)()).await?;
+            self.write_heads().await?;
+            // A few that come meanwhile wait for the next round: of a server that works they would never come to an end.
+            if sealed < AUDIT_SEALED_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn in_file(&self) -> Option<i64> {
+        *self.in_file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_in_file(&self, seq: i64) {
+        *self.in_file.lock().unwrap_or_else(PoisonError::into_inner) = Some(seq);
+    }
+
+    /// Before anything is sealed: whether the file of heads is what was left, of which one seal may be missing. Afterwards:
+    /// whether it still holds what it held.
+    async fn look_at_file(&self) -> Result<(), SealError> {
+        let (is_there, last) = (self.heads.is_there()?, self.heads.last_seq()?);
+        let (kind, first, until) = match self.in_file() {
+            Some(in_file) if last < in_file => (MarkKind::Lost, last + 1, in_file),
+            Some(_) => return Ok(()),
+            None => match self.store.audit_head().await? {
+                (0, _) => {
+                    self.heads.make()?;
+                    self.is_in_file(last);
+                    return Ok(());
+                }
+                (newest, _) if !is_there || newest > last + 1 => (MarkKind::Late, last + 1, newest),
+                _ => {
+                    self.is_in_file(last);
+                    return Ok(());
+                }
+            },
+        };
+        let mark = Mark { kind, first, last: until, noticed_ms: (self.clock)() };
+        self.heads.mark(&mark)?;
+        self.is_in_file(last);
+        let file = self.heads.path().display();
+        match kind {
+            MarkKind::Lost => tracing::error!(%file, "{mark}; somebody changed it, look who and why"),
+            MarkKind::Late => tracing::warn!(%file, "{mark}"),
+        }
+        Ok(())
+    }
+
+    /// Writes to the file what it does not have.
+    async fn write_heads(&self) -> Result<(), SealError> {
         let (newest, _) = self.store.audit_head().await?;
         let mut last = self.heads.last_seq()?;
         while last < newest {
@@ -62,6 +124,7 @@ impl Sealer {
             self.heads.append(&seals)?;
             last = newest_read;
         }
+        self.is_in_file(last);
         self.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
         Ok(())
     }
