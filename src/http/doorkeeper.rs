@@ -87,7 +87,7 @@ impl Drop for Place {
 }
 
 /// Whoever has one address of IPv6 has its whole /64.
-fn counted(address: IpAddr) -> IpAddr {
+pub(super) fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -21,12 +21,15 @@ use tokio_openssl::SslStream;
 
 use super::{
     Endpoint, TlsLimits,
-    doorkeeper::{Doorkeeper, Place},
+    doorkeeper::{Doorkeeper, Place, counted},
     strangers::{self, Refused},
 };
-use crate::security::{
-    repeats::Repeats,
-    tls::{Live, PeerCertificate, Reason},
+use crate::{
+    security::{
+        repeats::Repeats,
+        tls::{Live, PeerCertificate, Reason},
+    },
+    service::audit::record_unchecked,
 };
 
 /// Octets of records that go to the socket together: a record has 16 KiB at most, and a call for each would wake the client as
@@ -51,6 +54,8 @@ impl Secured {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Refusal {
     Certificate(Reason),
+    /// It does not take our certificate.
+    OurCertificate,
     /// No version, suite or message that both understand.
     Protocol,
     HungUp,
@@ -62,6 +67,7 @@ impl Refusal {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Certificate(reason) => reason.as_str(),
+            Self::OurCertificate => "our_certificate",
             Self::Protocol => "protocol",
             Self::HungUp => "hung_up",
             Self::Timeout => "timeout",
@@ -73,6 +79,7 @@ impl Refusal {
     fn failed_authentication(self) -> Option<String> {
         match self {
             Self::Certificate(reason) => Some(reason.to_string()),
+            Self::OurCertificate => Some("it does not accept the certificate of this server".to_owned()),
             Self::Protocol => Some("it speaks no TLS that is taken here".to_owned()),
             Self::Timeout => Some("its TLS handshake took too long".to_owned()),
             Self::HungUp | Self::TooMany => None,
@@ -128,6 +135,7 @@ impl Door {
             Ok(peer) => {
                 place.settle();
                 self.endpoint.metrics.handshake("success");
+                record_unchecked(&self.endpoint.auditor, &self.tls, self.endpoint.now()).await;
                 Ok(Secured { stream, peer: Arc::new(peer), _place: place })
             }
             Err((refusal, detail)) => {
@@ -140,9 +148,7 @@ impl Door {
     /// Tells the operator and the audit trail, the same of the same address once in 60 seconds (S-TLS-22).
     async fn refuse(&self, from: SocketAddr, refusal: Refusal, subject: Option<&str>, detail: &str) {
         self.endpoint.metrics.handshake(refusal.as_str());
-        let Some(repeated) = self.repeats.tell(&from.ip().to_string(), refusal.as_str(), Instant::now()) else {
-            return;
-        };
+        let Some(repeated) = self.repeats.tell(&source(from), refusal.as_str(), Instant::now()) else { return };
         if let Some(text) = refusal.failed_authentication() {
             let expired = refusal == Refusal::Certificate(Reason::Expired);
             let refused =
@@ -159,6 +165,13 @@ impl Door {
                 "a client was refused: {reason}; {}",
                 reason.how_to_mend()
             ),
+            Refusal::OurCertificate => tracing::warn!(
+                peer,
+                reason = detail,
+                repeated,
+                "a client does not accept the certificate of this server ({detail}); it must trust its authority, and call a \
+                 name that is in it"
+            ),
             Refusal::Protocol => tracing::warn!(
                 peer,
                 reason = detail,
@@ -172,6 +185,11 @@ impl Door {
     }
 }
 
+/// Whose refusals count as the same: an address, or the network that its holder has (S-TLS-22).
+fn source(from: SocketAddr) -> String {
+    counted(from.ip()).to_string()
+}
+
 fn closed() -> DispatchError {
     DispatchError::Io(io::ErrorKind::ConnectionAborted.into())
 }
@@ -180,11 +198,21 @@ fn closed() -> DispatchError {
 fn fault(error: &openssl::ssl::Error) -> (Refusal, String) {
     let Some(errors) = error.ssl_error() else { return (Refusal::HungUp, String::new()) };
     let words = errors.errors().first().and_then(|first| first.reason()).unwrap_or("unknown");
+    if errors.errors().first().is_some_and(|first| is_of_our_certificate(first.reason_code())) {
+        return (Refusal::OurCertificate, words.to_owned());
+    }
     match words {
         "peer did not return a certificate" => (Refusal::Certificate(Reason::NoCertificate), String::new()),
         "unexpected eof while reading" => (Refusal::HungUp, String::new()),
         other => (Refusal::Protocol, other.to_owned()),
     }
+}
+
+/// An alert of the peer about the certificate that it was shown: bad, unsupported, revoked, expired, unknown, of an unknown
+/// authority, or of nobody who may. Source: RFC 8446 §6.2; OpenSSL counts alerts from 1000.
+fn is_of_our_certificate(reason_code: i32) -> bool {
+    const ALERTS: i32 = 1000;
+    matches!(reason_code - ALERTS, 42..=46 | 48 | 49)
 }
 
 impl AsyncRead for Secured {
@@ -216,5 +244,27 @@ impl AsyncWrite for Secured {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s_tls_22_addresses_of_one_network_are_told_of_once() {
+        let (repeats, now) = (Repeats::default(), Instant::now());
+        let told = |address: &str| {
+            let from = SocketAddr::new(address.parse().expect("an address"), 50_000);
+            repeats.tell(&source(from), Refusal::Protocol.as_str(), now)
+        };
+        assert_eq!(told("2001:db8::1"), Some(0));
+        for host in 2..1000 {
+            assert_eq!(told(&format!("2001:db8::{host:x}:1")), None);
+        }
+        assert_eq!(told("2001:db8:0:1::1"), Some(0), "another network");
+        assert_eq!(told("192.0.2.1"), Some(0));
+        assert_eq!(told("::ffff:192.0.2.1"), None, "the same address");
+        assert_eq!(told("192.0.2.2"), Some(0));
     }
 }

@@ -16,7 +16,10 @@ use super::{
     Endpoint,
     strangers::{self, Refused},
 };
-use crate::security::tls::{Live, PeerCertificate, Reason};
+use crate::{
+    security::tls::{Live, PeerCertificate, Reason},
+    service::audit::record_unchecked,
+};
 
 /// Passes a request on, or refuses it.
 pub(super) async fn judged<B: MessageBody>(
@@ -34,7 +37,10 @@ pub(super) async fn judged<B: MessageBody>(
 pub(super) async fn refusal(request: &HttpRequest, endpoint: &Endpoint) -> Option<HttpResponse> {
     let tls = request.conn_data::<Arc<Live>>();
     let (tls, peer) = tls.zip(request.conn_data::<Arc<PeerCertificate>>())?;
-    let reason = tls.judge_again(peer).err()?;
+    let Err(reason) = tls.judge_again(peer) else {
+        record_unchecked(&endpoint.auditor, tls, endpoint.now()).await;
+        return None;
+    };
     if let Some(repeated) = endpoint.repeats.tell(&peer.subject, reason.as_str(), Instant::now()) {
         tracing::warn!(
             peer = %peer.address, subject = &*peer.subject, reason = reason.as_str(), repeated,

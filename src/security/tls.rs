@@ -20,7 +20,7 @@ pub use crl::Crl;
 pub use identity::Identity;
 pub use in_force::InForce;
 pub use judge::{Accepted, Role, judge};
-pub use live::{Generation, Handshake, Live, Side, Stamp, stamps};
+pub use live::{Generation, Handshake, Live, Side, Stamp, Unchecked, stamps};
 pub use name::ServerName;
 pub use peer::PeerCertificate;
 pub use reason::Reason;

@@ -8,12 +8,14 @@
 pub mod events;
 mod heads;
 mod sealer;
+mod unchecked;
 mod verify;
 
 use std::sync::Arc;
 
 pub use heads::{Heads, Mark, MarkKind};
 pub use sealer::{SealError, Sealer};
+pub use unchecked::record_unchecked;
 pub use verify::{HeadsFault, HeadsState, VerifyError, verify, verify_heads};
 
 use crate::{

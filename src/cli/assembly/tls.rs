@@ -22,7 +22,10 @@ use crate::{
     },
     service::{
         Auditor,
-        audit::events::{self, Actor, Change, Parties},
+        audit::{
+            events::{self, Actor, Change, Parties},
+            record_unchecked,
+        },
     },
 };
 
@@ -138,7 +141,8 @@ fn revocation(config: &RevocationConfig) -> RevocationSettings {
 }
 
 /// Reads everything again on SIGHUP and whenever a file has changed, until the server stops. A fault keeps what there was, a
-/// success is audited (S-TLS-19).
+/// success is audited (S-TLS-19). So are peers that were called though nobody knows whether their certificates were revoked
+/// (S-TLS-13).
 ///
 /// # Errors
 /// When signals cannot be listened to.
@@ -159,6 +163,9 @@ pub(super) fn keep_fresh(
             if clock::now().as_second() - told.as_second() >= DAY_S {
                 told = clock::now();
                 tls.sides().for_each(|(_, live)| tell(live));
+            }
+            for (_, live) in tls.sides() {
+                record_unchecked(&auditor, live, clock::now()).await;
             }
             for (section, live) in tls.sides().filter(|(_, live)| forced || live.has_changed()) {
                 let before = live.in_force();

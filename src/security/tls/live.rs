@@ -82,7 +82,23 @@ pub struct Live {
     state: ArcSwap<State>,
     stamps: Mutex<Vec<(PathBuf, Stamp)>>,
     /// Certificates that were met on this day.
-    met: Mutex<(i64, BTreeSet<Fingerprint>)>,
+    met: Mutex<OfDay>,
+    /// Those of them of which nobody knows whether they were revoked, and what nobody was told of yet.
+    unchecked: Mutex<(OfDay, Vec<Unchecked>)>,
+}
+
+/// Certificates of a day, counted from 1970.
+type OfDay = (i64, BTreeSet<Fingerprint>);
+
+/// A peer that was let in though nobody knows whether its certificate was revoked: its authority's setting is soft-fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unchecked {
+    /// Subject of its certificate.
+    pub subject: String,
+    /// Where it calls from, or was called.
+    pub address: SocketAddr,
+    /// Why it is not known.
+    pub reason: Reason,
 }
 
 impl Live {
@@ -106,6 +122,7 @@ impl Live {
             state: ArcSwap::from_pointee(state),
             stamps: Mutex::new(stamps),
             met: Mutex::default(),
+            unchecked: Mutex::default(),
         })
     }
 
@@ -213,16 +230,36 @@ impl Live {
         if peer.first_of_day {
             warn_of(&peer, now);
         }
+        self.note(peer.accepted.unchecked, &peer, now);
         Ok(peer)
     }
 
     fn is_first_of_day(&self, peer: &PeerCertificate, now: Timestamp) -> bool {
-        let day = now.as_second() / DAY_S;
-        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        if met.0 != day {
-            *met = (day, BTreeSet::new());
+        is_first(&mut self.met.lock().unwrap_or_else(PoisonError::into_inner), peer, now)
+    }
+
+    /// Once a day for each certificate: that nobody knows whether it was revoked. Source: S-TLS-13.
+    fn note(&self, unchecked: Option<Reason>, peer: &PeerCertificate, now: Timestamp) {
+        let Some(reason) = unchecked else { return };
+        let mut known = self.unchecked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (met, untold) = &mut *known;
+        if !is_first(met, peer, now) {
+            return;
         }
-        met.1.insert(peer.fingerprint)
+        tracing::warn!(
+            peer = peer.address.to_string(),
+            subject = &*peer.subject,
+            reason = reason.as_str(),
+            "whether this peer's certificate was revoked is not known: {reason}; {}",
+            reason.how_to_mend()
+        );
+        untold.push(Unchecked { subject: peer.subject.to_string(), address: peer.address, reason });
+    }
+
+    /// Those that were let in since this was asked last, though nobody knows whether their certificates were revoked: each
+    /// certificate once a day. Whoever asks records it.
+    pub fn take_unchecked(&self) -> Vec<Unchecked> {
+        std::mem::take(&mut self.unchecked.lock().unwrap_or_else(PoisonError::into_inner).1)
     }
 
     /// Judges the client of an open connection again, if something changed or time went by since.
@@ -235,7 +272,8 @@ impl Live {
         if peer.judged_under() == generation && (now.as_second() - judged_at_s).abs() <= JUDGED_FOR_S {
             return Ok(());
         }
-        self.trust().verify(&peer.sent, Role::Client, now)?;
+        let accepted = self.trust().verify(&peer.sent, Role::Client, now)?;
+        self.note(accepted.unchecked, peer, now);
         peer.judged_under.store(generation, Ordering::Relaxed);
         peer.judged_at_s.store(now.as_second(), Ordering::Relaxed);
         Ok(())
@@ -303,18 +341,18 @@ impl Handshake {
     }
 }
 
-/// Source: S-TLS-12, S-TLS-13.
+/// Whether nobody met this certificate on this day before.
+fn is_first(of_day: &mut OfDay, peer: &PeerCertificate, now: Timestamp) -> bool {
+    let day = now.as_second() / DAY_S;
+    if of_day.0 != day {
+        *of_day = (day, BTreeSet::new());
+    }
+    of_day.1.insert(peer.fingerprint)
+}
+
+/// Source: S-TLS-12.
 fn warn_of(peer: &PeerCertificate, now: Timestamp) {
     let (address, subject) = (peer.address.to_string(), &*peer.subject);
-    if let Some(reason) = peer.accepted.unchecked {
-        tracing::warn!(
-            peer = address,
-            subject,
-            reason = reason.as_str(),
-            "whether this peer's certificate was revoked is not known: {reason}; {}",
-            reason.how_to_mend()
-        );
-    }
     let days = (peer.not_after.as_second() - now.as_second()) / DAY_S;
     if days < PEER_WARNING_DAYS {
         tracing::warn!(peer = address, subject, days, "this peer's certificate ends in {days} days");

@@ -19,7 +19,8 @@ pub use media::{
 };
 pub use operation::{
     Actor, Change, NodeFailure, application_started, application_stopped, assertion_rejected, configuration_changed,
-    exported, imported, log_used, node_authentication_failed, recording_started, recording_stopped, roles_changed,
+    exported, imported, log_used, node_authentication_failed, node_not_checked, recording_started, recording_stopped,
+    roles_changed,
 };
 pub use parties::{Parties, Verdict};
 pub use pickup::{PickupAct, PickupVisit, pickup_changed, pickup_visited};

@@ -3,10 +3,10 @@
 use std::{fs, path::Path};
 
 use libtest_mimic::Trial;
-use openssl::ssl::SslVersion;
+use openssl::ssl::{SslVerifyMode, SslVersion};
 use serde_json::Value;
 
-use super::{Region, is_refused, now_s, prepared, run, started};
+use super::{Region, is_refused, now_s, only, prepared, run, started};
 use crate::harness::{
     TestServer,
     certificates::{Issued, Wanted},
@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
     plain![
         s_tls_22_refused_handshakes_are_audited_once_a_minute,
         s_tls_22_an_open_connection_that_is_refused_is_audited,
+        s_tls_22_a_client_that_does_not_take_our_certificate_is_audited_as_that,
         s_tls_22_a_client_that_went_away_is_not_audited,
         s_tls_19_reloads_are_audited,
     ]
@@ -104,6 +105,27 @@ fn s_tls_22_an_open_connection_that_is_refused_is_audited() {
         "CN=knoop client,O=knoop development".to_owned(),
     );
     assert_eq!(failures(&server), [expected]);
+}
+
+fn s_tls_22_a_client_that_does_not_take_our_certificate_is_audited_as_that() {
+    let server = started(prepared());
+    let client = Client::of_init(&server.prepared, "client");
+    for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+        // It trusts nobody.
+        let refused = client.connect_with(https(&server), |tls| {
+            tls.set_verify(SslVerifyMode::PEER);
+            only(tls, version);
+        });
+        assert!(refused.is_err(), "{version:?}");
+    }
+    until(|| server.metric("knoop_tls_handshakes_total{outcome=\"our_certificate\"}") == Some(2.0));
+    let expected = (
+        "knoop:TLS-OUR-CERTIFICATE it does not accept the certificate of this server".to_owned(),
+        "Serious".to_owned(),
+        "127.0.0.1".to_owned(),
+    );
+    assert_eq!(failures(&server), [expected]);
+    assert!(server.log_text().contains("a client does not accept the certificate of this server"));
 }
 
 fn s_tls_22_a_client_that_went_away_is_not_audited() {

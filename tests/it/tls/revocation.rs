@@ -21,11 +21,13 @@ use crate::harness::{
     plain,
     servers::{Prepared, until},
     tls::{Client, get_wsdl, https},
+    trail,
 };
 
 pub fn trials() -> Vec<Trial> {
     plain![
         s_tls_13_revoked_or_without_a_list_is_refused,
+        s_tls_13_soft_fail_is_audited_once_a_day_for_each_peer,
         s_tls_13_a_list_is_fetched_and_kept,
         s_tls_13_a_revoked_client_is_out_within_one_reload,
         s_tls_14_no_address_in_a_certificate_is_called
@@ -52,9 +54,50 @@ fn s_tls_13_revoked_or_without_a_list_is_refused() {
     }
     drop(server);
     let server = started(region.asked_by(prepared()).setting("tls.trust.region.crl_soft_fail", "true"));
-    assert_eq!(good.status(&server), LET_IN, "soft-fail");
+    for _ in 0..3 {
+        assert_eq!(good.status(&server), LET_IN, "soft-fail");
+    }
     until(|| server.log_text().contains("is not known: the newest CRL"));
     is_refused(&revoked, &server, "revoked");
+}
+
+fn s_tls_13_soft_fail_is_audited_once_a_day_for_each_peer() {
+    let region = Region::new();
+    let wanted = |common_name| Wanted { common_name, ..Wanted::default() };
+    let issued = ["one", "two", "stolen"].map(|name| region.authority.issue(&wanted(name)));
+    region.write_crl(&region.authority.crl(&[&issued[2].certificate], (-72, -48)));
+    let [one, two, stolen] = issued.map(|issued| Client::new(&issued, &[]));
+    let server = started(region.asked_by(prepared()).setting("tls.trust.region.crl_soft_fail", "true"));
+    for _ in 0..3 {
+        assert_eq!((one.status(&server), two.status(&server)), (LET_IN, LET_IN));
+    }
+    is_refused(&stolen, &server, "revoked");
+    let told: Vec<_> = trail::events(&server, &["--event", "110126"])
+        .into_iter()
+        .filter(|event| trail::text(event, "/reason").starts_with("knoop:TLS-"))
+        .map(|event| {
+            assert_eq!(trail::text(&event, "/event_id/code"), "110113", "a security alert: {event}");
+            assert_eq!(trail::text(&event, "/objects/0/details/0/1"), trail::text(&event, "/reason"));
+            assert_eq!(trail::text(&event, "/participants/1/network/Ip"), "127.0.0.1");
+            let [reason, outcome, peer] =
+                ["/reason", "/outcome", "/participants/1/user_id"].map(|place| trail::text(&event, place).to_owned());
+            (reason, outcome, peer)
+        })
+        .collect();
+    let event = |reason: &str, outcome: &str, name: &str| {
+        (reason.to_owned(), outcome.to_owned(), format!("CN={name},O=Invented"))
+    };
+    let unknown = "knoop:TLS-CRL-TOO-OLD let in, and whether its certificate was revoked is not known: the newest CRL of an \
+                   authority in the chain is too old";
+    let expected = [
+        event(unknown, "Minor", "one"),
+        event(unknown, "Minor", "two"),
+        event("knoop:TLS-REVOKED the certificate was revoked", "Serious", "stolen"),
+    ];
+    assert_eq!(
+        told.iter().filter(|(reason, ..)| !reason.contains("NOT-MAPPED")).cloned().collect::<Vec<_>>(),
+        expected
+    );
 }
 
 /// An HTTP server of one file; how often it was asked.

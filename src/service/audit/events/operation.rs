@@ -59,13 +59,34 @@ pub struct NodeFailure<'a> {
 pub fn node_authentication_failed(parties: &Parties<'_>, failure: &NodeFailure<'_>) -> AuditEvent {
     let outcome = if failure.expired { AuditOutcome::Minor } else { AuditOutcome::Serious };
     let verdict = Verdict::failure(outcome, failure.code, failure.text);
-    let resource = security_resource(failure.peer, v::NODE_ID, &verdict.reason);
+    node_authentication(parties, failure.peer, failure.address, verdict)
+}
+
+/// 110126 with outcome 4: a node was let in though nobody knows whether its certificate was revoked, as its authority's setting
+/// allows; `text` says why nobody knows (S-TLS-13).
+pub fn node_not_checked(
+    parties: &Parties<'_>,
+    peer: &str,
+    address: std::net::IpAddr,
+    code: &str,
+    text: &str,
+) -> AuditEvent {
+    node_authentication(parties, peer, Some(address), Verdict::failure(AuditOutcome::Minor, code, text))
+}
+
+fn node_authentication(
+    parties: &Parties<'_>,
+    peer: &str,
+    address: Option<std::net::IpAddr>,
+    verdict: Verdict,
+) -> AuditEvent {
+    let resource = security_resource(peer, v::NODE_ID, &verdict.reason);
     let mut event = alert(parties, v::NODE_AUTHENTICATION, verdict);
     event.participants.extend([
         parties.application(false),
         AuditParticipant {
-            user_id: failure.peer.to_owned(),
-            network: failure.address.map(|address| NetworkAccessPoint::Ip(address.to_string())),
+            user_id: peer.to_owned(),
+            network: address.map(|address| NetworkAccessPoint::Ip(address.to_string())),
             ..AuditParticipant::default()
         },
     ]);

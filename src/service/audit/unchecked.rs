@@ -1,0 +1,28 @@
+//! Peers that were let in though nobody knows whether their certificates were revoked. Source: S-TLS-13.
+
+use super::{
+    Auditor,
+    events::{self, Parties},
+};
+use crate::{
+    model::{AuditEvent, Caller, Ids, RequestContext},
+    security::tls::{Live, Unchecked},
+};
+
+/// Records those of this side that nobody was told of yet. They are in already, so a record that cannot be kept changes nothing;
+/// the store has told of it.
+pub async fn record_unchecked(auditor: &Auditor, live: &Live, now: jiff::Timestamp) {
+    let unchecked = live.take_unchecked();
+    if unchecked.is_empty() {
+        return;
+    }
+    let ctx = RequestContext::new(Caller::loopback(), now, "".into(), Ids::Random);
+    let parties = Parties::own(&ctx, &auditor.settings().source_id);
+    let _told = auditor.record(unchecked.iter().map(|peer| event(&parties, peer)).collect()).await;
+}
+
+fn event(parties: &Parties<'_>, peer: &Unchecked) -> AuditEvent {
+    let code = format!("TLS-{}", peer.reason.as_str().to_ascii_uppercase().replace('_', "-"));
+    let text = format!("let in, and whether its certificate was revoked is not known: {}", peer.reason);
+    events::node_not_checked(parties, &peer.subject, peer.address.ip(), &code, &text)
+}
