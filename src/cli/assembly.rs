@@ -191,6 +191,12 @@ pub(super) async fn run(
     let http_settings = settings::http_settings(config);
     let view = AuditView::new(store.clone(), auditor.clone(), &config.audit.site_id);
     let (ledger, judge) = assertions::judge(config, &store).await?.unzip();
+    let clock = clock_watch::of(config, &metrics);
+    if let Some(clock) = &clock {
+        auditor.watch_clock(Arc::clone(clock));
+        // Before anybody is served (S-TLS-20); servers that do not answer hold the start up for two seconds.
+        clock.measure().await;
+    }
     let mut endpoint = Endpoint::new(
         registry,
         repository,
@@ -201,11 +207,10 @@ pub(super) async fn run(
         refusals,
     )
     .with_audit_view(view)
-    .with_assertions(UserAssertions::new(
-        judge.clone(),
-        config.xua.modes.iter().copied(),
-        config.xua.required_attributes,
-    ));
+    .with_assertions(
+        UserAssertions::new(judge.clone(), config.xua.modes.iter().copied(), config.xua.required_attributes)
+            .by_clock(clock.clone()),
+    );
     if let Some(packages) = &packages {
         endpoint = endpoint.with_packages(packages.clone());
     }
@@ -222,7 +227,6 @@ pub(super) async fn run(
             endpoint = endpoint.with_audit_limit(delivery.backlogs(), age);
         }
     }
-    let clock = clock_watch::of(config, &metrics);
     if let Some(clock) = &clock {
         operations = operations.with_remarks(clock_watch::remarks(Arc::clone(clock)));
     }

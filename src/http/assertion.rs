@@ -25,6 +25,7 @@ use crate::{
     service::{
         assertions::{AssertedRequest, AssertionError, Assertions},
         audit::events,
+        clock::{ClockLevel, ClockWatch},
     },
     wire::soap::{Address, Fault, Rejected, SecurityFault, shortened},
 };
@@ -49,6 +50,8 @@ pub struct UserAssertions {
     /// The attributes that an assertion must have.
     profile: AttributeProfile,
     refused: Mutex<HashMap<NodeKey, OfNode>>,
+    /// Absent where no time server is configured: then the clock is taken to be right.
+    clock: Option<Arc<ClockWatch>>,
 }
 
 /// Refusals of a node since the start of the minute.
@@ -64,7 +67,18 @@ impl UserAssertions {
         modes: impl IntoIterator<Item = (&'static str, XuaMode)>,
         profile: AttributeProfile,
     ) -> Self {
-        Self { assertions, modes: modes.into_iter().collect(), profile, refused: Mutex::default() }
+        Self { assertions, modes: modes.into_iter().collect(), profile, refused: Mutex::default(), clock: None }
+    }
+
+    /// Refuses who asks for a person while this clock is wrong: neither the times of an assertion nor its single use could be
+    /// judged (S-TLS-20).
+    #[must_use]
+    pub fn by_clock(self, clock: Option<Arc<ClockWatch>>) -> Self {
+        Self { clock, ..self }
+    }
+
+    fn clock_is_wrong(&self) -> bool {
+        self.clock.as_ref().is_some_and(|clock| clock.level() == ClockLevel::Wrong)
     }
 
     /// Whether wsse:Security headers are processed (R-SOAP-13).
@@ -141,6 +155,10 @@ impl Sender<'_> {
         let mode = xua.mode(&self.ctx.caller, transaction.number, self.admission.record.xua(transaction.number));
         let (received, assertions) = match (mode, received, &xua.assertions) {
             (XuaMode::Off, _, _) | (XuaMode::Optional, None, _) => return Ok(None),
+            (_, received, _) if xua.clock_is_wrong() => {
+                let incident = self.ctx.fresh_uuid().to_string();
+                return Err(self.at_a_wrong_clock(incident, received.as_ref(), transaction).await);
+            }
             (_, Some(received), Some(assertions)) => (received, assertions),
             (XuaMode::Required | XuaMode::Optional, _, _) => {
                 let refusal = Refusal::new(Reason::Missing, "no assertion");
@@ -169,6 +187,27 @@ impl Sender<'_> {
         }
     }
 
+    /// Refuses what no fault of the sender is: this machine does not know what time it is.
+    async fn at_a_wrong_clock(
+        &self,
+        incident: String,
+        received: Option<&Received>,
+        transaction: &Transaction,
+    ) -> Fault {
+        const TEXT: &str = "the clock of this machine is off by more than 5 s";
+        tracing::warn!(
+            transaction = transaction.number,
+            peer = %self.ctx.caller.name(),
+            incident,
+            "a request for which a user assertion counts was refused: {TEXT}"
+        );
+        let claimed = received.and_then(claimed_subject).map(claim).unwrap_or_default();
+        let parties = self.endpoint.auditor.parties(self.ctx);
+        let event = events::assertion_rejected(&parties, &claimed, AuditOutcome::Major, "XUA-CLOCK", TEXT);
+        let _told = self.endpoint.auditor.record(vec![event]).await;
+        Fault::Internal(incident.into())
+    }
+
     /// Records a refusal and gives its fault when it is time.
     async fn refuse(
         &self,
@@ -194,9 +233,7 @@ impl Sender<'_> {
             claimed = claimed.is_some(),
             "refused a user assertion"
         );
-        let claimed = claimed
-            .map(|(issuer, subject)| format!("<{}@{}>", shortened(subject), shortened(issuer)))
-            .unwrap_or_default();
+        let claimed = claimed.map(claim).unwrap_or_default();
         // What is merely late or not there may be a mistake; anything else may be an attack.
         let outcome = match refusal.reason {
             Reason::Missing | Reason::Time => AuditOutcome::Minor,
@@ -206,6 +243,11 @@ impl Sender<'_> {
         let event = events::assertion_rejected(&parties, &claimed, outcome, reason, detail);
         let _told = self.endpoint.auditor.record(vec![event]).await;
     }
+}
+
+/// `<user@issuer>` of what an assertion claims, issuer first.
+fn claim((issuer, subject): (&str, &str)) -> String {
+    format!("<{}@{}>", shortened(subject), shortened(issuer))
 }
 
 fn fault_of(code: FaultCode) -> SecurityFault {

@@ -11,13 +11,14 @@ mod sealer;
 mod unchecked;
 mod verify;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use heads::{Heads, Mark, MarkKind};
 pub use sealer::{SealError, Sealer};
 pub use unchecked::record_unchecked;
 pub use verify::{HeadsFault, HeadsState, VerifyError, verify, verify_heads};
 
+use super::clock::{ClockLevel, ClockWatch};
 use crate::{
     model::{AuditEvent, RequestContext},
     store::{Store, StoreError},
@@ -54,12 +55,22 @@ pub(crate) async fn trail_for_tests(folder: &std::path::Path) -> Auditor {
 pub struct Auditor {
     store: Store,
     settings: Arc<AuditSettings>,
+    clock: Arc<OnceLock<Arc<ClockWatch>>>,
 }
 
 impl Auditor {
     /// An auditor over this store.
     pub fn new(store: Store, settings: AuditSettings) -> Self {
-        Self { store, settings: Arc::new(settings) }
+        Self { store, settings: Arc::new(settings), clock: Arc::default() }
+    }
+
+    /// Flags what is recorded while this clock is wrong, here and in every clone (S-TLS-20). The first clock stays.
+    pub fn watch_clock(&self, clock: Arc<ClockWatch>) {
+        let _first = self.clock.set(clock);
+    }
+
+    fn clock_is_wrong(&self) -> bool {
+        self.clock.get().is_some_and(|clock| clock.level() == ClockLevel::Wrong)
     }
 
     /// Whether anything is recorded; who builds events at some cost asks first.
@@ -76,15 +87,18 @@ impl Auditor {
     ///
     /// # Errors
     /// When they could not be kept; the request that they tell of must fail then (S-AUD-50).
-    pub async fn record(&self, events: Vec<AuditEvent>) -> Result<(), StoreError> {
+    pub async fn record(&self, mut events: Vec<AuditEvent>) -> Result<(), StoreError> {
         if !self.records() {
             return Ok(());
+        }
+        if self.clock_is_wrong() {
+            events.iter_mut().for_each(events::flag_clock);
         }
         self.store.record_audit(&events).await
     }
 
     /// The two sides of a request, as events name them.
     pub fn parties<'a>(&'a self, ctx: &'a RequestContext) -> events::Parties<'a> {
-        events::Parties::new(ctx, &self.settings.source_id)
+        events::Parties::new(ctx, &self.settings.source_id).at_a_wrong_clock(self.clock_is_wrong())
     }
 }

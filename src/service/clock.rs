@@ -12,6 +12,8 @@ use crate::client::clock_offset;
 
 /// How often it is measured.
 const EVERY: Duration = Duration::from_secs(600);
+/// The same while it is wrong, since requests are refused meanwhile.
+const EVERY_WHILE_WRONG: Duration = Duration::from_secs(30);
 
 /// Whether somebody should look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,9 +41,9 @@ impl ClockLevel {
 /// What was measured last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
-    /// Milliseconds, positive when our clock is behind; nothing while no server answers.
+    /// Milliseconds, positive when our clock is behind; nothing before a server answered. While none answers, the last one stands.
     pub offset_ms: Option<i64>,
-    /// Servers that answered.
+    /// Servers that answered last time.
     pub servers: usize,
 }
 
@@ -64,6 +66,11 @@ impl ClockWatch {
         *self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What that comes to: [`ClockLevel::Right`] too before a server answered.
+    pub fn level(&self) -> ClockLevel {
+        self.measured().offset_ms.map(ClockLevel::of).unwrap_or_default()
+    }
+
     /// Asks every server once. The middle one of the answers counts, so that one server alone turns nothing.
     pub async fn measure(&self) -> Measured {
         let answers = self.servers.iter().map(|(host, port)| async move {
@@ -74,26 +81,36 @@ impl ClockWatch {
             answer.ok()
         });
         let answers = futures_util::future::join_all(answers).await.into_iter().flatten().collect();
-        let measured = middle(answers);
-        let before = std::mem::replace(&mut *self.measured.lock().unwrap_or_else(PoisonError::into_inner), measured);
+        let (before, measured) = {
+            let mut known = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = *known;
+            *known = after(before, middle(answers));
+            (before, *known)
+        };
         tell(before, measured);
         measured
     }
 
-    /// Measures now and every ten minutes until `stop` is done.
+    /// Measures every ten minutes, and more often while it is wrong, until `stop` is done.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         loop {
+            let pause = if self.level() == ClockLevel::Wrong { EVERY_WHILE_WRONG } else { EVERY };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = &mut stop => return,
+            }
             tokio::select! {
                 _ = self.measure() => {}
                 () = &mut stop => return,
             }
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = &mut stop => return,
-            }
         }
     }
+}
+
+/// Silence sets no clock right: whoever keeps the servers from answering must not lift what a wrong clock forbids.
+fn after(before: Measured, now: Measured) -> Measured {
+    Measured { offset_ms: now.offset_ms.or(before.offset_ms), ..now }
 }
 
 fn middle(mut answers: Vec<i64>) -> Measured {
@@ -110,7 +127,8 @@ fn tell(before: Measured, now: Measured) {
         (before, now) if before == now => {}
         (_, ClockLevel::Wrong) => tracing::error!(
             offset_ms,
-            "the clock is off by more than 5 s: times in the audit trail cannot be trusted; set it, and keep it right with NTP"
+            "the clock is off by more than 5 s: times in the audit trail cannot be trusted, and whoever \
+             must bring a user assertion is refused; set it, and keep it right with NTP"
         ),
         (_, ClockLevel::Warning) => {
             tracing::warn!(offset_ms, "the clock is off by more than 1 s; keep it right with NTP")
@@ -142,5 +160,13 @@ mod tests {
         assert_eq!(middle(vec![90_000, 3, -2]), Measured { offset_ms: Some(3), servers: 3 });
         assert_eq!(middle(vec![90_000, 3]), Measured { offset_ms: Some(3), servers: 2 });
         assert_eq!(middle(Vec::new()), Measured::default());
+    }
+
+    #[test]
+    fn s_tls_20_silence_does_not_set_a_clock_right() {
+        let wrong = Measured { offset_ms: Some(-9_000), servers: 3 };
+        assert_eq!(after(wrong, middle(Vec::new())), Measured { offset_ms: Some(-9_000), servers: 0 });
+        assert_eq!(after(wrong, middle(vec![4])), Measured { offset_ms: Some(4), servers: 1 });
+        assert_eq!(after(Measured::default(), middle(Vec::new())), Measured::default());
     }
 }

@@ -7,13 +7,24 @@ use std::{
 
 use libtest_mimic::Trial;
 
-use crate::harness::{
-    TestServer, http, plain,
-    servers::{Prepared, Store, until},
+use crate::{
+    harness::{
+        TestServer, http, plain,
+        servers::{Prepared, Store, until},
+        soap::Transaction,
+        trail,
+    },
+    nodes_tls::{Region, query, registration},
 };
 
 pub fn trials() -> Vec<Trial> {
-    plain![s_tls_20_doctor_measures_the_clock, s_tls_20_a_server_whose_clock_is_off_says_so].into()
+    plain![
+        s_tls_20_doctor_measures_the_clock,
+        s_tls_20_a_server_whose_clock_is_off_says_so,
+        s_tls_20_who_must_bring_an_assertion_is_refused_while_the_clock_is_wrong,
+        s_tls_20_a_clock_that_is_off_a_little_refuses_nobody,
+    ]
+    .into()
 }
 
 /// A time server that is ahead of this machine by so many seconds; its address.
@@ -77,4 +88,45 @@ fn s_tls_20_a_server_whose_clock_is_off_says_so() {
     let ready = http::get(operations, "/health/ready").expect("an answer");
     let text = ready.text();
     assert!(ready.status == 200 && text.contains("clock: ") && text.contains(" s behind"), "{text}");
+}
+
+/// Whether an event says that its time cannot be trusted.
+fn is_flagged(event: &serde_json::Value) -> bool {
+    event["local"]["checks"].as_array().is_some_and(|checks| checks.iter().any(|check| check == "clock wrong"))
+}
+
+fn s_tls_20_who_must_bring_an_assertion_is_refused_while_the_clock_is_wrong() {
+    let region = Region::new(&[("clock.servers", &time_server(9)), ("xua.iti18", "required")]);
+    region.server.expect_error("the clock is off by more than 5 s");
+    let node = region.node("ehr", &["--role", "consumer,repository"]);
+    let reason = region.post(&node, Transaction::Iti18, &query()).expect_fault(500, "Receiver", "");
+    assert!(reason.starts_with("internal error, incident "), "no word about why: {reason}");
+    // The log says why, under the number that the partner was told.
+    let incident = reason.rsplit(' ').next().expect("a number");
+    let log = region.server.log_text();
+    assert!(
+        log.lines().any(|line| line.contains(incident) && line.contains("the clock of this machine is off")),
+        "{log}"
+    );
+    // Where no person is asked for, care goes on.
+    region.post(&node, Transaction::Iti42, &registration()).expect_success();
+    let events = region.events();
+    let of = |code: &str| {
+        let with_code = |event: &&serde_json::Value| trail::text(event, "/event_types/0/code") == code;
+        events.iter().rev().find(with_code).unwrap_or_else(|| panic!("no {code}"))
+    };
+    let refused = of("110122");
+    assert_eq!(trail::text(refused, "/outcome"), "Major", "outcome 12: {refused}");
+    assert_eq!(trail::text(refused, "/reason"), "knoop:XUA-CLOCK the clock of this machine is off by more than 5 s");
+    for code in ["110122", "ITI-42", "110120"] {
+        assert!(is_flagged(of(code)), "its time cannot be trusted: {}", of(code));
+    }
+}
+
+fn s_tls_20_a_clock_that_is_off_a_little_refuses_nobody() {
+    let region = Region::new(&[("clock.servers", &time_server(3)), ("xua.iti18", "required")]);
+    let node = region.node("ehr", &["--role", "consumer,repository"]);
+    region.post(&node, Transaction::Iti18, &query()).expect_fault(400, "Sender", "InvalidSecurity");
+    region.post(&node, Transaction::Iti42, &registration()).expect_success();
+    assert!(!region.events().iter().any(is_flagged));
 }

@@ -24,13 +24,13 @@ use crate::harness::{
     soap::{self, Part, Transaction},
     tls::{Client, https},
     trail,
+    trials::own,
 };
 
 pub fn trials() -> Vec<Trial> {
-    plain![
+    let mut all: Vec<Trial> = plain![
         s_tls_16_a_trusted_certificate_without_a_node_is_403_and_audited_once,
         s_tls_16_certificates_of_nodes_are_answered_however_they_are_named,
-        s_tls_17_a_consumer_may_not_submit,
         s_tls_17_a_suspended_node_is_refused_on_an_open_connection,
         s_tls_17_a_node_that_is_suspended_while_its_request_comes_is_refused,
         s_in_04_a_consumer_sends_no_documents_ahead,
@@ -39,7 +39,9 @@ pub fn trials() -> Vec<Trial> {
         s_tls_19_changes_of_nodes_are_audited,
         what_init_made_is_let_in_until_somebody_says_who_may,
     ]
-    .into()
+    .into();
+    all.extend(own(module_path!(), "s_tls_17_a_consumer_may_not_submit", s_tls_17_a_consumer_may_not_submit));
+    all
 }
 
 /// A server that trusts an authority of its own, and one pinned certificate.
@@ -53,9 +55,14 @@ pub struct Region {
 impl Region {
     /// With these settings.
     pub fn new(settings: &[(&str, &str)]) -> Self {
+        Self::on(Store::Sqlite, settings)
+    }
+
+    /// The same on this store.
+    fn on(store: Store, settings: &[(&str, &str)]) -> Self {
         let folder = scratch::directory(&format!("nodes-{:x}", sample::number()));
         let (authority, pinned) = (Issued::root("region", now_s()), Issued::self_signed(&named("pinned"), now_s()));
-        let prepared = TestServer::prepare(Store::Sqlite).expect("SQLite is always there").with_tls();
+        let prepared = TestServer::prepare(store).expect("the store is there").with_tls();
         let region = |name: &str, issued: &Issued| {
             let file = folder.join(name);
             fs::write(&file, issued.pem()).expect("written");
@@ -118,7 +125,7 @@ impl Region {
         Connection::over(client.connect(https(&self.server)).expect("connected"))
     }
 
-    fn post(&self, client: &Client, transaction: Transaction, body: &str) -> Answer {
+    pub fn post(&self, client: &Client, transaction: Transaction, body: &str) -> Answer {
         Answer::read(post(&mut self.connect(client), transaction, body).expect("an answer"))
     }
 }
@@ -146,11 +153,11 @@ fn post<S: io::Read + io::Write>(
     connection.receive()
 }
 
-fn query() -> String {
+pub fn query() -> String {
     Query::find_documents(&sample::patient()).xml()
 }
 
-fn registration() -> String {
+pub fn registration() -> String {
     let patient = sample::patient();
     Submission::with(&patient, &[&sample::document(&patient)]).xml()
 }
@@ -209,8 +216,8 @@ fn s_tls_16_certificates_of_nodes_are_answered_however_they_are_named() {
     }
 }
 
-fn s_tls_17_a_consumer_may_not_submit() {
-    let region = Region::new(&[]);
+fn s_tls_17_a_consumer_may_not_submit(store: Store) {
+    let region = Region::on(store, &[]);
     let consumer = region.node("reader", &["--role", "consumer"]);
     region.post(&consumer, Transaction::Iti18, &query()).expect_success();
     let refused = region.post(&consumer, Transaction::Iti42, &registration());

@@ -22,7 +22,7 @@ pub use operation::{
     exported, imported, log_used, node_authentication_failed, node_not_checked, recording_started, recording_stopped,
     roles_changed,
 };
-pub use parties::{Parties, Verdict};
+pub use parties::{Parties, Verdict, flag_clock};
 pub use pickup::{PickupAct, PickupVisit, pickup_changed, pickup_visited};
 pub use transactions::{
     AuditedDocument, DiscoveryQuery, Query, Submitted, not_understood, patient_discovery, provide_and_register,

@@ -64,17 +64,35 @@ pub struct Parties<'a> {
     ctx: &'a RequestContext,
     source_id: &'a str,
     has_caller: bool,
+    clock_is_wrong: bool,
+}
+
+/// What stands among the checks of an event whose time cannot be trusted.
+const WRONG_CLOCK: &str = "clock wrong";
+
+/// Says of an event that the clock of this machine was off by more than 5 s (S-TLS-20).
+pub fn flag_clock(event: &mut AuditEvent) {
+    let checks = &mut event.local.checks;
+    if !checks.iter().any(|check| check == WRONG_CLOCK) {
+        checks.push(WRONG_CLOCK.to_owned());
+    }
 }
 
 impl<'a> Parties<'a> {
     /// Those of a request.
     pub const fn new(ctx: &'a RequestContext, source_id: &'a str) -> Self {
-        Self { ctx, source_id, has_caller: true }
+        Self { ctx, source_id, has_caller: true, clock_is_wrong: false }
     }
 
     /// Those of what nobody asked for from outside: start and stop, a command, a task.
     pub const fn own(ctx: &'a RequestContext, source_id: &'a str) -> Self {
-        Self { ctx, source_id, has_caller: false }
+        Self { ctx, source_id, has_caller: false, clock_is_wrong: false }
+    }
+
+    /// Flags their events where the clock cannot be trusted (S-TLS-20).
+    #[must_use]
+    pub(in crate::service) const fn at_a_wrong_clock(self, clock_is_wrong: bool) -> Self {
+        Self { clock_is_wrong, ..self }
     }
 
     /// The caller as source of a request (SRC).
@@ -169,7 +187,7 @@ impl<'a> Parties<'a> {
         } else {
             (String::new(), self.source_id.to_owned())
         };
-        AuditEvent {
+        let mut event = AuditEvent {
             trace_id: self.ctx.trace_id.to_string(),
             occurred_ms: self.ctx.now.as_millisecond(),
             event_id,
@@ -181,7 +199,11 @@ impl<'a> Parties<'a> {
             participants: Vec::new(),
             objects: Vec::new(),
             local: AuditLocal { organisation, node, ..AuditLocal::default() },
+        };
+        if self.clock_is_wrong {
+            flag_clock(&mut event);
         }
+        event
     }
 }
 
