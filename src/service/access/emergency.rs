@@ -110,9 +110,8 @@ impl Access {
             return HashMap::new();
         }
         let parties = auditor.parties(requester.ctx);
-        let purposes: Vec<String> =
-            requester.claims.purposes.iter().map(|it| format!("{it:?}").to_uppercase()).collect();
-        let event = |patient: String| record::emergency_begun(&parties, &patient, &purposes.join(" "));
+        let purposes = requester.ctx.user.as_deref().map(|user| &user.purposes[..]).unwrap_or_default();
+        let event = |patient: String| record::emergency_begun(&parties, &patient, purposes);
         evidence.kin.values().map(|kin| (kin.survivor_key, event(kin.patient.to_string()))).collect()
     }
 }

@@ -7,11 +7,11 @@ use tracing::{error, warn};
 
 use super::{Ruling, changes::Author};
 use crate::{
-    model::{AuditEvent, AuditOutcome, EntryUuid, RequestContext},
+    model::{AuditEvent, AuditOutcome, Coded, EntryUuid, RequestContext},
     security::access::{Policy, Reason},
     service::{
         ServiceError,
-        audit::events::{self, Actor, Change, Parties, Verdict},
+        audit::events::{self, Actor, Change, Parties, PastPerson, Verdict},
     },
 };
 
@@ -50,9 +50,15 @@ pub(in crate::service) fn push_refused(parties: &Parties<'_>, patient: &str, pol
     events::denied(parties, Some(patient), policy.version(), Reason::Owner.as_str(), DENIED)
 }
 
-/// The glass was broken: 110113/110127.
-pub(super) fn emergency_begun(parties: &Parties<'_>, patient: &str, purposes: &str) -> AuditEvent {
-    events::emergency_started(parties, patient, purposes)
+/// The glass was broken: 110113/110127. An assertion carries no reason in words of the person but the purpose of use that they
+/// chose, so its code and words are the reason.
+pub(super) fn emergency_begun(parties: &Parties<'_>, patient: &str, purposes: &[Coded]) -> AuditEvent {
+    let reason = |purpose: &Coded| match &*purpose.display {
+        "" => purpose.code.to_string(),
+        words => format!("{words} ({})", purpose.code),
+    };
+    let reasons: Vec<String> = purposes.iter().map(reason).collect();
+    events::emergency_started(parties, patient, &reasons.join(", "))
 }
 
 /// Tells the operator of it.
@@ -68,8 +74,10 @@ pub(super) fn emergency_refused(ctx: &RequestContext, problem: &ServiceError) {
 }
 
 /// The time of a grant is over: 110113/110138.
+/// `person` is issuer and NameID, as the grant keeps them.
 pub(super) fn emergency_ended(parties: &Parties<'_>, patient: &str, person: &str) -> AuditEvent {
-    events::emergency_ended(parties, patient, &format!("the emergency of {person} is over"))
+    let (issuer, name_id) = person.split_once('|').unwrap_or(("", person));
+    events::emergency_ended(parties, PastPerson { issuer, name_id }, patient, "its time is over")
 }
 
 /// The consent service did not say yes or no; the events of the request say so too.

@@ -13,7 +13,7 @@ mod pickup;
 mod transactions;
 mod vocabulary;
 
-pub use access::{denied, emergency_ended, emergency_started, object_attributes_changed};
+pub use access::{PastPerson, denied, emergency_ended, emergency_started, object_attributes_changed};
 pub use media::{
     MediaImport, MediaKind, Medium, distributed_on_media, media_imported, package_fetched, package_withdrawn,
 };

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::ToSpan;
 use knoop::{
-    model::{ResponseStatus, XdsErrorCode, consent::Answer},
+    model::{AuditEvent, ResponseStatus, XdsErrorCode, consent::Answer},
     security::access::Policy as AccessPolicy,
     service::{
         access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
@@ -159,7 +159,9 @@ async fn run_jobs(world: &World, now_ms: i64) {
 async fn c_06_an_emergency_shows_and_is_recorded_and_told(store: Store) {
     let mut world = World::new(store).await;
     let [d1, d2, d3] = hospital_a(&world, PATIENT).await;
-    let ctx = &mut world.ctx(B, Some(emergency()));
+    let mut physician = emergency();
+    physician.purposes[0].display = "emergency treatment".into();
+    let ctx = &mut world.ctx(B, Some(physician));
     let mut expected = vec![d1.clone(), d2.clone()];
     expected.sort_unstable();
     assert_eq!(world.finds(ctx, PATIENT).await, expected);
@@ -168,7 +170,10 @@ async fn c_06_an_emergency_shows_and_is_recorded_and_told(store: Store) {
     // One grant for the person and the patient, however often it is used; on the list before five minutes have passed.
     let grants = world.store.read().await.unwrap().grants().await.unwrap();
     assert_eq!(grants.len(), 1);
-    assert_eq!(world.audited("110127", 0).await.len(), 1);
+    let begun = world.audited("110127", 0).await;
+    assert_eq!(begun.len(), 1);
+    let begun: AuditEvent = serde_json::from_str(&begun[0]).unwrap();
+    assert_eq!(begun.objects[0].details, [("Alert Description".into(), "emergency treatment (ETREAT)".to_owned())]);
     assert!(world.audited("ITI-43", 0).await.iter().all(|event| event.contains("\"emergency\":true")));
     let grant = &grants[0].grant;
     assert_eq!((grant.organisation, grant.sources.as_slice()), (B, [A].as_slice()));
@@ -190,7 +195,18 @@ async fn c_06_an_emergency_shows_and_is_recorded_and_told(store: Store) {
     assert_eq!(world.store.read().await.unwrap().grants().await.unwrap().len(), 3);
     run_jobs(&world, world.now.as_millisecond()).await;
     assert_eq!(world.audited("110127", 0).await.len(), 3);
-    assert_eq!(world.audited("110138", 0).await.len(), 2, "two of three are over");
+    let ended = world.audited("110138", 0).await;
+    assert_eq!(ended.len(), 2, "two of three are over");
+    // Spec security §2.6: the person, and the node.
+    let mut persons: Vec<(String, String)> = Vec::new();
+    for body in ended {
+        let event: AuditEvent = serde_json::from_str(&body).unwrap();
+        assert_eq!(event.participants.len(), 2, "{body}");
+        persons.extend(event.persons().filter(|it| it.requestor).map(|it| (it.user_id.clone(), it.user_name.clone())));
+    }
+    persons.sort_unstable();
+    let named = |id: &str| (id.to_owned(), format!("<{id}@https://sts.example>"));
+    assert_eq!(persons, [named("physician-1"), named("physician-2")]);
     // It stays on the list until a reviewer closes it.
     let close = |by: &'static str| {
         let store = world.store.clone();

@@ -5,7 +5,7 @@ use super::{
     parties::{Parties, Verdict, object, patient, security_resource},
     vocabulary as v,
 };
-use crate::model::{AuditAction, AuditCode, AuditEvent, AuditObject, AuditOutcome};
+use crate::model::{AuditAction, AuditCode, AuditEvent, AuditObject, AuditOutcome, AuditParticipant};
 
 /// Longest reason of a user that is kept.
 const REASON_CHARACTERS: usize = 512;
@@ -24,20 +24,48 @@ pub fn denied(parties: &Parties<'_>, patient_id: Option<&str>, policy: &str, cod
     event
 }
 
-/// 110127: a person overrode what is decided otherwise; `reason` is theirs.
+/// A person whose request is long over, as a verified assertion named them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastPerson<'a> {
+    /// Issuer.
+    pub issuer: &'a str,
+    /// NameID.
+    pub name_id: &'a str,
+}
+
+impl PastPerson<'_> {
+    /// S-AUD-21; the alias is not kept.
+    fn participant(&self) -> AuditParticipant {
+        AuditParticipant {
+            user_id: self.name_id.to_owned(),
+            user_name: format!("<{}@{}>", self.name_id, self.issuer),
+            requestor: true,
+            responsible: true,
+            ..AuditParticipant::default()
+        }
+    }
+}
+
+/// 110127: the person of the request overrode what is decided otherwise; `reason` is theirs.
 pub fn emergency_started(parties: &Parties<'_>, patient_id: &str, reason: &str) -> AuditEvent {
-    emergency(parties, v::EMERGENCY_OVERRIDE_STARTED, patient_id, reason)
+    emergency(parties, v::EMERGENCY_OVERRIDE_STARTED, parties.persons(), patient_id, reason)
 }
 
-/// 110138: the override is over.
-pub fn emergency_ended(parties: &Parties<'_>, patient_id: &str, reason: &str) -> AuditEvent {
-    emergency(parties, v::EMERGENCY_OVERRIDE_STOPPED, patient_id, reason)
+/// 110138: the override of this person is over.
+pub fn emergency_ended(parties: &Parties<'_>, person: PastPerson<'_>, patient_id: &str, reason: &str) -> AuditEvent {
+    emergency(parties, v::EMERGENCY_OVERRIDE_STOPPED, vec![person.participant()], patient_id, reason)
 }
 
-fn emergency(parties: &Parties<'_>, kind: AuditCode, patient_id: &str, reason: &str) -> AuditEvent {
+fn emergency(
+    parties: &Parties<'_>,
+    kind: AuditCode,
+    persons: Vec<AuditParticipant>,
+    patient_id: &str,
+    reason: &str,
+) -> AuditEvent {
     let reason: String = reason.chars().take(REASON_CHARACTERS).collect();
     let mut event = alert(parties, kind, Verdict::success());
-    event.participants.extend(parties.persons());
+    event.participants.extend(persons);
     event.participants.push(parties.requester());
     event.objects.push(AuditObject { details: vec![(v::ALERT_DESCRIPTION.into(), reason)], ..patient(patient_id) });
     event.local.emergency = true;
