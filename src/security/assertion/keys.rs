@@ -119,7 +119,8 @@ impl std::fmt::Debug for Authority {
 
 impl Authority {
     /// From the CA's files and the pattern of the subjects that count: a subject is written `C=NL, O=…, CN=…` in the order of
-    /// the certificate, and `*` stands for anything. In production the authority of `knoop init` is refused.
+    /// the certificate, `*` stands for anything, and a comma within a value is written `\,`. In production the authority of
+    /// `knoop init` is refused.
     ///
     /// # Errors
     /// When a file cannot be used.
@@ -129,7 +130,7 @@ impl Authority {
         let trust = Trust::load(&settings).map_err(|error| KeyError::Authority(error.to_string()))?;
         let certificates = trust.anchors.iter().flat_map(|anchor| &anchor.certificates);
         let keys = certificates.map(|certificate| TrustedKey::of_certificate(certificate)).collect::<Result<_, _>>()?;
-        Ok(Self { trust, subject: subject.into(), keys })
+        Ok(Self { trust, subject: pattern_text(subject).into(), keys })
     }
 
     /// The keys of the CA itself, for the dates that the operator is told.
@@ -158,12 +159,59 @@ fn instant(time: &Asn1TimeRef) -> Option<Timestamp> {
     Timestamp::from_second(i64::from(difference.days) * 86_400 + i64::from(difference.secs)).ok()
 }
 
+/// A subject in the order of the certificate: `C=NL, O=…, CN=…`. What could be taken for the border of an attribute is written as
+/// RFC 4514 §2.4 escapes it, in hexadecimal, so that no value looks like two.
 fn subject_text(name: &X509NameRef) -> String {
     let parts = name.entries().map(|entry| {
-        let value = entry.data().to_string().unwrap_or_default();
-        format!("{}={value}", entry.object().nid().short_name().unwrap_or("?"))
+        let kind = match entry.object().nid().short_name() {
+            Ok(kind) if entry.object().nid() != Nid::UNDEF => kind.to_owned(),
+            _ => entry.object().to_string(),
+        };
+        let value = match entry.data().to_string() {
+            Ok(value) => escaped(&value),
+            Err(_) => {
+                let octets = entry.data().as_slice().iter().map(|octet| format!("{octet:02X}"));
+                format!("#{}", octets.collect::<String>())
+            }
+        };
+        format!("{kind}={value}")
     });
     parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Characters of a value that are written in hexadecimal, wherever they stand.
+const ESCAPED: [char; 9] = [',', '+', '=', '"', '\\', '<', '>', ';', '#'];
+
+fn escaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for c in value.chars() {
+        if ESCAPED.contains(&c) || c.is_control() {
+            let mut octets = [0; 4];
+            c.encode_utf8(&mut octets).bytes().for_each(|octet| out.push_str(&format!("\\{octet:02X}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A pattern with its escapes spelt as [`subject_text`] spells them: `\,` and `\2c` are `\2C`.
+fn pattern_text(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let hexadecimal = after.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        if let Some(digits) = hexadecimal {
+            out.push_str(&format!("\\{}", digits.to_ascii_uppercase()));
+            rest = &after[2..];
+        } else {
+            let mut chars = after.chars();
+            out.push_str(&chars.next().map(|c| escaped(c.encode_utf8(&mut [0; 4]))).unwrap_or_default());
+            rest = chars.as_str();
+        }
+    }
+    out + rest
 }
 
 /// Whether `text` is `pattern`, in which `*` stands for anything.
@@ -198,5 +246,34 @@ mod tests {
         for (pattern, text) in [("CN=sts", "CN=sts2"), ("CN=sts*x", "CN=sts"), ("", "CN=sts"), ("CN=*s, O=x", "CN=s")] {
             assert!(!matches(pattern, text), "{pattern} {text}");
         }
+    }
+
+    fn subject(parts: &[(&str, &str)]) -> String {
+        let mut name = openssl::x509::X509Name::builder().expect("a name");
+        parts.iter().for_each(|(kind, value)| name.append_entry_by_text(kind, value).expect("an attribute"));
+        subject_text(&name.build())
+    }
+
+    #[test]
+    fn s_sig_04_a_value_is_not_taken_for_two_attributes() {
+        let (genuine, forged) =
+            (subject(&[("O", "Ziekenhuis"), ("CN", "STS 1")]), subject(&[("O", "Ziekenhuis, CN=STS 1")]));
+        assert_eq!((&*genuine, &*forged), ("O=Ziekenhuis, CN=STS 1", "O=Ziekenhuis\\2C CN\\3DSTS 1"));
+        for pattern in ["O=Ziekenhuis, CN=STS *", "O=*, CN=STS *", "*, CN=STS *", "*CN=STS *", "O=Zieken*, CN=STS 1"] {
+            let pattern = pattern_text(pattern);
+            assert!(matches(&pattern, &genuine), "{pattern}");
+            assert!(!matches(&pattern, &forged), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_may_name_what_is_escaped() {
+        let name = subject(&[("O", "Zorg, Midden + Zuid"), ("CN", "STS #1\\")]);
+        assert_eq!(name, "O=Zorg\\2C Midden \\2B Zuid, CN=STS \\231\\5C");
+        for pattern in ["O=Zorg\\, Midden \\+ Zuid, CN=STS *", "O=Zorg\\2c Midden \\2B Zuid, CN=STS \\#1\\\\"] {
+            assert!(matches(&pattern_text(pattern), &name), "{pattern}");
+        }
+        assert!(!matches(&pattern_text("O=Zorg, Midden + Zuid, CN=STS *"), &name));
+        assert_eq!(pattern_text("CN=a\\"), "CN=a");
     }
 }
