@@ -1,7 +1,6 @@
 //! Servers, clients and sample messages for the tests.
 
 pub mod answer;
-#[expect(dead_code, reason = "more of it is used by the tests of the store")]
 pub mod audit_receiver;
 pub mod calls;
 pub mod certificates;

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use knoop::{
-    model::{AuditEvent, Caller, Coded, Ids, RequestContext, User},
+    model::{AuditEvent, AuditParticipant, Caller, Coded, Ids, RequestContext, User},
     service::audit::events::{
-        AuditedDocument, DiscoveryQuery, Medium, Parties, Query, Submitted, Verdict, distributed_on_media,
-        patient_discovery, provide_and_register, provide_and_register_as_client, query, register, register_as_client,
-        retrieve,
+        Actor, AuditedDocument, DiscoveryQuery, MediaImport, MediaKind, Medium, NodeFailure, Parties, PastPerson,
+        Query, Submitted, Verdict, application_started, application_stopped, distributed_on_media, emergency_ended,
+        emergency_started, media_imported, node_authentication_failed, patient_discovery, provide_and_register,
+        provide_and_register_as_client, query, register, register_as_client, retrieve,
     },
 };
 use libtest_mimic::Trial;
 
 use super::{
-    blocks::{CONSUMER, PATIENT, REGISTRY, REPOSITORY, TIME_MS},
-    messages::{lines, message},
+    blocks::{CONSUMER, OWN, PATIENT, REGISTRY, REPOSITORY, TIME_MS, application},
+    messages::{all, lines, message},
     rows,
 };
 use crate::harness::plain;
@@ -29,6 +30,10 @@ pub fn trials() -> Vec<Trial> {
         row_12_by_its_constructor,
         row_14_by_its_constructor,
         row_26_by_its_constructor,
+        row_27_by_its_constructor,
+        application_events_by_their_constructors,
+        node_events_by_their_constructor,
+        emergencies_by_their_constructors,
     ]
     .into()
 }
@@ -71,7 +76,14 @@ fn request(endpoint: &str) -> RequestContext {
 
 #[track_caller]
 fn expect_row(name: &str, event: &AuditEvent) {
-    let row = rows::rows().into_iter().find(|(row, _)| row == name).expect("a row").1;
+    expect_row_with(name, event, |_| {});
+}
+
+/// The same where a table leaves something free, such as a UserID: `change` puts ours into the row.
+#[track_caller]
+fn expect_row_with(name: &str, event: &AuditEvent, change: impl FnOnce(&mut AuditEvent)) {
+    let mut row = all().into_iter().find(|(row, _)| row == name).expect("a row").1;
+    change(&mut row);
     let own = format!("AlternativeUserID=\"{}\"", std::process::id());
     let have = message(event).replace(&own, "AlternativeUserID=\"4711\"");
     assert_eq!(lines(&have), lines(&message(&row)));
@@ -166,4 +178,64 @@ fn row_26_by_its_constructor() {
     assert_eq!(lines(&have), lines(&message(&row)));
     let file = distributed_on_media(&parties, None, Medium::file("P.ZIP"), SUBMITTED, Verdict::success());
     assert!(message(&file).contains("csd-code=\"110037\""));
+}
+
+fn row_27_by_its_constructor() {
+    let ctx = request("https://knoop1.regio-a.example:8443/xdm/import");
+    let media = MediaImport { name: "USB", kind: MediaKind::Disk, operator: None, overridden: false };
+    let event = media_imported(&Parties::new(&ctx, OWN), &media, SUBMITTED, Verdict::success());
+    // The importer's UserID is free, and the medium asked for nothing.
+    expect_row_with("row-27", &event, |row| row.participants[1].user_id = OWN.to_owned());
+}
+
+/// The request of nobody: a start, a command, a task.
+fn of_nobody() -> RequestContext {
+    let mut ctx = request("");
+    ctx.user = None;
+    ctx
+}
+
+fn application_events_by_their_constructors() {
+    let (ctx, launcher) = (of_nobody(), Actor { user_id: "beheer".to_owned() });
+    let parties = Parties::own(&ctx, OWN);
+    for (name, event) in [
+        ("event-application-start", application_started(&parties, &launcher)),
+        ("event-application-stop", application_stopped(&parties, &launcher)),
+    ] {
+        expect_row_with(name, &event, |row| {
+            row.participants[0].user_id = OWN.to_owned();
+            // Who started it did so at the machine itself.
+            row.participants[1].network = None;
+        });
+    }
+}
+
+fn node_events_by_their_constructor() {
+    let ctx = of_nobody();
+    for (name, expired, code, text) in [
+        ("event-node-refused", false, "TLS-UNKNOWN", "certificate of no node"),
+        ("event-node-expired", true, "TLS-EXPIRED", "certificate has expired"),
+    ] {
+        let failure = NodeFailure { peer: CONSUMER, address: Some([192, 0, 2, 17].into()), expired, code, text };
+        let event = node_authentication_failed(&Parties::own(&ctx, OWN), &failure);
+        expect_row_with(name, &event, |row| row.participants[0].user_id = OWN.to_owned());
+    }
+}
+
+fn emergencies_by_their_constructors() {
+    let ctx = request(REGISTRY);
+    let started = emergency_started(&Parties::new(&ctx, OWN), PATIENT, "bewusteloos, geen begeleider");
+    expect_row_with("event-emergency-start", &started, |row| {
+        row.purposes.clone_from(&started.purposes);
+        // The node asked for its user.
+        row.participants[1].requestor = true;
+    });
+    // It ends by itself: the person is known from the grant, without the roles of then, and the node is this one.
+    let ctx = of_nobody();
+    let person = PastPerson { issuer: "https://sts.ziekenhuis-b.example", name_id: "900012345" };
+    let ended = emergency_ended(&Parties::own(&ctx, OWN), person, PATIENT, "opname afgerond");
+    expect_row_with("event-emergency-end", &ended, |row| {
+        row.participants[0].roles = Vec::new();
+        row.participants[1] = AuditParticipant { user_id: OWN.to_owned(), ..application() };
+    });
 }

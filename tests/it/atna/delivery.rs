@@ -14,11 +14,16 @@ use crate::{
     harness::{
         Query, TestServer,
         audit_receiver::AuditReceiver,
+        calls::retrieve_xml,
         http,
         pki::Pki,
-        plain, sample, scratch,
+        plain,
+        sample::{self, Submission},
+        scratch,
         servers::{Prepared, Store},
+        soap::Transaction,
         trail,
+        trials::own,
     },
     iti41::provided,
 };
@@ -27,12 +32,14 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(180);
 
 pub fn trials() -> Vec<Trial> {
-    plain![
+    let mut all: Vec<Trial> = plain![
         s_aud_52_kill_9_between_sending_and_delivery_loses_nothing,
         s_aud_53_requests_are_refused_while_a_repository_is_too_far_behind,
         a_repository_without_trust_is_told_at_the_start,
     ]
-    .into()
+    .into();
+    all.extend(own(module_path!(), "s_aud_18_line_ends_of_a_stranger_stay_in_one_frame", line_ends_of_a_stranger));
+    all
 }
 
 fn prepared() -> Prepared {
@@ -40,7 +47,12 @@ fn prepared() -> Prepared {
 }
 
 pub fn delivering(pki: &Pki, port: u16) -> Prepared {
-    prepared()
+    sending(prepared(), pki, port)
+}
+
+/// With an audit repository at this port.
+fn sending(prepared: Prepared, pki: &Pki, port: u16) -> Prepared {
+    prepared
         .setting("audit.destinations", &format!("tls://127.0.0.1:{port}"))
         .setting("audit.settle", "300 ms")
         .setting("audit.trace", "true")
@@ -134,4 +146,45 @@ fn a_repository_without_trust_is_told_at_the_start() {
     let refused =
         prepared().setting("audit.destinations", "tls://arr.example").start().err().expect("it does not start");
     assert!(refused.contains("need a section [client.trust.NAME]"), "{refused}");
+}
+
+/// Spec security §2.10: what a stranger writes arrives as one frame of one line, with nothing in it that a syslog reader could
+/// take for another message.
+fn line_ends_of_a_stranger(store: Store) {
+    let pki = Pki::new(&scratch::directory(&format!("atna-lines-{}", store.name())));
+    let receiver = AuditReceiver::start(&pki, None);
+    let prepared = TestServer::prepare(store).expect("the store is there");
+    let server = sending(prepared, &pki, receiver.address.port()).start().expect("it starts");
+    // Into the audit as it came: a document that nobody has, in a repository that nobody knows.
+    let evil = "1.2.3LINES<110>1 2026-11-21T08:00:00Z evil - - - - forged";
+    let with_lines = |xml: &str| xml.replace("LINES", "&#13;&#10;&#9;");
+    let asked = retrieve_xml(&[(None, "2.999.77LINES<110>", evil)]);
+    server.simple(Transaction::Iti43, &with_lines(&asked));
+    // A title with the same is taken; one with NUL is no XML.
+    let patient = sample::patient();
+    let registration = |title: &str| {
+        let document = sample::document(&patient).named(Some(title));
+        Submission::with(&patient, &[&document]).xml()
+    };
+    server.simple(Transaction::Iti42, &with_lines(&registration("letterLINES<110>"))).expect_success();
+    let refused = server.simple(Transaction::Iti42, &registration("letterNUL").replace("NUL", "&#0;"));
+    assert_eq!(refused.http.status, 400);
+
+    let text = |message: &[u8]| String::from_utf8(message.to_vec()).expect("UTF-8");
+    let neutral = "ParticipantObjectID=\"1.2.3   &lt;110&gt;1 2026-11-21T08:00:00Z evil - - - - forged\"";
+    receiver.wait_until("all three arrive", PATIENCE, |messages| {
+        let of = |code: &str| messages.iter().filter(|message| text(message).contains(code)).count();
+        of("csd-code=\"ITI-43\"") >= 1 && of("csd-code=\"ITI-42\"") >= 2
+    });
+    let messages = receiver.messages();
+    assert!(messages.iter().any(|message| text(message).contains(neutral)), "it is there, as one value");
+    for message in &messages {
+        let message = text(message);
+        assert!(message.starts_with("<85>1 ") || message.starts_with("<84>1 "), "{message}");
+        assert!(message.ends_with("</AuditMessage>"), "{message}");
+        assert!(!message.contains(|c: char| c.is_control()), "one line, no NUL: {message:?}");
+        assert!(!message.contains("<110>"), "{message}");
+    }
+    let numbers = entries(&messages);
+    assert_eq!(numbers.len(), messages.len(), "a frame for each event, an event for each frame");
 }

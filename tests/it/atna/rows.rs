@@ -34,7 +34,7 @@ pub fn rows() -> Vec<(String, AuditEvent)> {
         "26",
         media_row(dcm("110106", "Export"), AuditAction::R, src("knoop", Side::Client), media(dst("USB", Side::Client))),
     );
-    let importer = AuditParticipant { requestor: true, ..dst("knoop", Side::Server) };
+    let importer = dst("knoop", Side::Server);
     let medium = AuditParticipant { requestor: false, network: None, ..src("USB", Side::Server) };
     add("27", media_row(dcm("110107", "Import"), AuditAction::C, media(medium), importer));
     rows
