@@ -9,7 +9,7 @@ use http::Uri;
 pub(super) fn service(text: &str, production: bool, example: &str) -> Result<Uri, String> {
     let wrong = || format!("an address such as {example}");
     let url: Uri = text.parse().map_err(|_| wrong())?;
-    if !url.host().is_some_and(|host| !host.is_empty()) {
+    if url.host().is_none_or(str::is_empty) {
         return Err(wrong());
     }
     match url.scheme_str() {

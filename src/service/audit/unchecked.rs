@@ -1,4 +1,4 @@
-//! Peers that were let in though nobody knows whether their certificates were revoked. Source: S-TLS-13.
+//! Peers that were let in, or called, though nobody knows whether their certificates were revoked. Source: S-TLS-13.
 
 use super::{
     Auditor,
@@ -9,7 +9,7 @@ use crate::{
     security::tls::{Live, Unchecked},
 };
 
-/// Records those of this side that nobody was told of yet. They are in already, so a record that cannot be kept changes nothing;
+/// Records those of this side that nobody was told of yet. They are accepted already, so a record that cannot be kept changes nothing;
 /// the store has told of it.
 pub async fn record_unchecked(auditor: &Auditor, live: &Live, now: jiff::Timestamp) {
     let unchecked = live.take_unchecked();
@@ -23,6 +23,6 @@ pub async fn record_unchecked(auditor: &Auditor, live: &Live, now: jiff::Timesta
 
 fn event(parties: &Parties<'_>, peer: &Unchecked) -> AuditEvent {
     let code = format!("TLS-{}", peer.reason.as_str().to_ascii_uppercase().replace('_', "-"));
-    let text = format!("let in, and whether its certificate was revoked is not known: {}", peer.reason);
+    let text = format!("accepted, and whether its certificate was revoked is not known: {}", peer.reason);
     events::node_not_checked(parties, &peer.subject, peer.address.ip(), &code, &text)
 }

@@ -20,7 +20,7 @@ use crate::{
         plain,
         sample::{self, Submission},
         scratch,
-        servers::{Prepared, Store},
+        servers::{Prepared, Store, until},
         soap::Transaction,
         trail,
         trials::own,
@@ -36,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         s_aud_52_kill_9_between_sending_and_delivery_loses_nothing,
         s_aud_53_requests_are_refused_while_a_repository_is_too_far_behind,
         a_repository_without_trust_is_told_at_the_start,
+        s_tls_13_soft_fail_of_a_repository_that_is_called_is_audited,
     ]
     .into();
     all.extend(own(module_path!(), "s_aud_18_line_ends_of_a_stranger_stay_in_one_frame", line_ends_of_a_stranger));
@@ -140,6 +141,26 @@ fn s_aud_53_requests_are_refused_while_a_repository_is_too_far_behind() {
     let ready = http::get(server.operations.as_deref().expect("named"), "/health/ready").expect("an answer");
     assert_eq!(ready.status, 200, "a backlog alone makes nothing less ready");
     assert!(server.log_text().contains("the audit trail cannot be delivered, it waits"));
+}
+
+fn s_tls_13_soft_fail_of_a_repository_that_is_called_is_audited() {
+    let pki = Pki::new(&scratch::directory("atna-soft-fail"));
+    let receiver = AuditReceiver::start(&pki, None);
+    let no_list = scratch::directory("atna-soft-fail").join("no.crl");
+    let server = delivering(&pki, receiver.address.port())
+        .setting("client.trust.arr.revocation", "crl")
+        .setting("client.trust.arr.crl_files", &no_list.display().to_string())
+        .setting("client.trust.arr.crl_soft_fail", "true")
+        .start()
+        .expect("it starts");
+    let told = || trail::events(&server, &["--event", "110126"]);
+    until(|| !told().is_empty());
+    let [event] = &told()[..] else { panic!("once a day: {:?}", told()) };
+    let reason = "knoop:TLS-NO-CRL accepted, and whether its certificate was revoked is not known: no CRL of an authority in the \
+                  chain is at hand";
+    assert_eq!((trail::text(event, "/reason"), trail::text(event, "/outcome")), (reason, "Minor"));
+    assert_eq!(trail::text(event, "/participants/1/network/Ip"), "127.0.0.1");
+    receiver.wait_until("it is sent there all the same", PATIENCE, |messages| !messages.is_empty());
 }
 
 fn a_repository_without_trust_is_told_at_the_start() {

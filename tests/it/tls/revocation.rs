@@ -87,7 +87,7 @@ fn s_tls_13_soft_fail_is_audited_once_a_day_for_each_peer() {
     let event = |reason: &str, outcome: &str, name: &str| {
         (reason.to_owned(), outcome.to_owned(), format!("CN={name},O=Invented"))
     };
-    let unknown = "knoop:TLS-CRL-TOO-OLD let in, and whether its certificate was revoked is not known: the newest CRL of an \
+    let unknown = "knoop:TLS-CRL-TOO-OLD accepted, and whether its certificate was revoked is not known: the newest CRL of an \
                    authority in the chain is too old";
     let expected = [
         event(unknown, "Minor", "one"),

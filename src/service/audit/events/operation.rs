@@ -62,7 +62,7 @@ pub fn node_authentication_failed(parties: &Parties<'_>, failure: &NodeFailure<'
     node_authentication(parties, failure.peer, failure.address, verdict)
 }
 
-/// 110126 with outcome 4: a node was let in though nobody knows whether its certificate was revoked, as its authority's setting
+/// 110126 with outcome 4: a node was accepted though nobody knows whether its certificate was revoked, as its authority's setting
 /// allows; `text` says why nobody knows (S-TLS-13).
 pub fn node_not_checked(
     parties: &Parties<'_>,
