@@ -20,7 +20,7 @@ use anyhow::Context;
 use tokio::sync::watch;
 
 pub(super) use self::{
-    assertions::{assertion_settings, configured_issuers},
+    assertions::{assertion_settings, issuer_anchors},
     clock_watch::in_words,
     mail::{mail, pickup, pickup_url, smime_settings},
     packages::query_element,

@@ -96,7 +96,7 @@ pub(in crate::cli) fn assertion_settings(config: &Config) -> Result<Option<Asser
 }
 
 /// What the file of issuers says.
-pub(in crate::cli) fn configured_issuers(path: &Path) -> Result<Vec<IssuerConfig>, Failure> {
+fn configured_issuers(path: &Path) -> Result<Vec<IssuerConfig>, Failure> {
     let place = || format!("xua.issuers {}", path.display());
     let text = std::fs::read_to_string(path).with_context(place)?;
     Ok(IssuerConfig::all_from_text(&text).with_context(place)?)
@@ -120,24 +120,36 @@ fn read_issuer(issuer: &IssuerConfig, folder: &Path, production: bool) -> Result
     if production && keys.iter().any(|key| key.is_for_development) {
         return refuse("has a key of knoop init, which production = true refuses");
     }
-    let authority = match (&issuer.ca, &issuer.subject) {
-        (Some(name), Some(subject)) => {
-            let file = folder.join(name);
-            let revocation = match issuer.revocation {
-                IssuerRevocation::Crl => Some(RevocationSettings {
-                    files: issuer.crl_files.iter().map(|name| folder.join(name)).collect(),
-                    urls: Vec::new(),
-                    grace_s: CRL_GRACE_S,
-                    soft_fail: false,
-                }),
-                IssuerRevocation::None => None,
-            };
-            let anchor = AnchorSettings { name: issuer.entity_id.clone(), file: file.clone(), revocation };
+    let authority = match (anchor(issuer, folder), &issuer.subject) {
+        (Some(anchor), Some(subject)) => {
+            let file = anchor.file.clone();
             Some(Authority::load(anchor, subject, production).with_context(|| place(&file))?)
         }
         _ => None,
     };
     Ok(Issuer { entity_id: issuer.entity_id.as_str().into(), keys, authority })
+}
+
+/// The CA of an issuer, if it has one, and where what it revoked is read.
+fn anchor(issuer: &IssuerConfig, folder: &Path) -> Option<AnchorSettings> {
+    let file = folder.join(issuer.ca.as_ref()?);
+    let revocation = match issuer.revocation {
+        IssuerRevocation::Crl => Some(RevocationSettings {
+            files: issuer.crl_files.iter().map(|name| folder.join(name)).collect(),
+            urls: Vec::new(),
+            grace_s: CRL_GRACE_S,
+            soft_fail: false,
+        }),
+        IssuerRevocation::None => None,
+    };
+    Some(AnchorSettings { name: issuer.entity_id.clone(), file, revocation })
+}
+
+/// The CAs of all issuers, for who looks at their dates and lists.
+pub(in crate::cli) fn issuer_anchors(config: &Config) -> Result<Vec<AnchorSettings>, Failure> {
+    let Some(path) = &config.xua.issuers else { return Ok(Vec::new()) };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    Ok(configured_issuers(path)?.iter().filter_map(|issuer| anchor(issuer, folder)).collect())
 }
 
 /// Every file behind the issuers.

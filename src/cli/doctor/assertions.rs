@@ -2,15 +2,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Checks;
+use super::{Checks, certificates};
 use crate::{
     cli::{
-        assembly::{assertion_settings, configured_issuers},
+        assembly::{assertion_settings, issuer_anchors},
         clock,
     },
-    config::{Config, IssuerRevocation},
+    config::Config,
     model::XuaMode,
-    security::assertion::TrustedKey,
+    security::{
+        assertion::TrustedKey,
+        tls::{TlsSettings, Trust, TrustSettings},
+    },
 };
 
 const NAME: &str = "assertions";
@@ -46,7 +49,7 @@ pub(super) fn check(config: &Config, checks: &mut Checks) {
     if settings.audiences.is_empty() {
         checks.bad(NAME, "no audience means this system, so every assertion is refused; set xua.audiences");
     }
-    unasked(config, checks);
+    authorities(config, checks);
     let now = clock::now();
     for issuer in &settings.issuers {
         let of_authority = issuer.authority.iter().flat_map(|authority| authority.certificates());
@@ -65,12 +68,14 @@ pub(super) fn check(config: &Config, checks: &mut Checks) {
     }
 }
 
-/// Token services whose revoked certificates go on signing here. Source: S-TLS-13.
-fn unasked(config: &Config, checks: &mut Checks) {
-    let issuers = config.xua.issuers.iter().filter_map(|path| configured_issuers(path).ok()).flatten();
-    for issuer in issuers.filter(|issuer| issuer.revocation == IssuerRevocation::None) {
-        let text = "revocation = \"none\", so nobody asks whether a certificate of this token service was revoked";
-        checks.note(NAME, format!("{}: {text}", issuer.entity_id));
+/// The CAs of token services: their dates, and whether what they revoked is known. Source: S-TLS-13.
+fn authorities(config: &Config, checks: &mut Checks) {
+    let anchors = issuer_anchors(config).unwrap_or_default();
+    let trust = TrustSettings { anchors, ..TrustSettings::default() };
+    let settings = TlsSettings { trust, production: config.production, ..TlsSettings::default() };
+    // What cannot be loaded was told with the issuers.
+    if let Ok(trust) = Trust::load(&settings) {
+        trust.anchors.iter().for_each(|anchor| certificates::authority(anchor, &settings, checks));
     }
 }
 

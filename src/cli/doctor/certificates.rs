@@ -72,7 +72,8 @@ fn trust(live: &Live, checks: &mut Checks) {
     }
 }
 
-fn authority(anchor: &Anchor, settings: &TlsSettings, checks: &mut Checks) {
+/// An authority, its dates, and whether what it revoked is known.
+pub(super) fn authority(anchor: &Anchor, settings: &TlsSettings, checks: &mut Checks) {
     let name = &anchor.name;
     for certificate in anchor.certificates.iter().filter_map(|found| Certificate::of(found).ok()) {
         ending(TRUST, &format!("authority {name}: {}", certificate.subject), certificate.not_after, checks);

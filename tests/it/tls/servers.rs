@@ -166,7 +166,13 @@ fn s_tls_13_a_token_service_with_a_ca_says_who_is_asked() {
         text(&run(&region.folder, &["doctor"]).stdout)
     };
     let told = doctor("revocation = \"none\"");
-    assert!(told.contains("nobody asks whether a certificate of this token service was revoked"), "{told}");
+    assert!(told.contains("authority https://sts.example.org: revocation = \"none\", so nobody asks"), "{told}");
+    let told = doctor("crl_files = [\"region.crl\"]");
+    assert!(told.contains("authority https://sts.example.org: its CRL is fresh until"), "{told}");
+    let told = doctor("crl_files = [\"other.crl\"]");
+    let missing =
+        |line: &str| line.starts_with("BAD") && line.contains("https://sts.example.org") && line.contains("other.crl");
+    assert!(told.lines().any(missing), "{told}");
     let told = doctor("");
     assert!(told.lines().any(|line| line.starts_with("BAD") && line.contains("crl_files")), "{told}");
 }
