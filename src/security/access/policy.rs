@@ -5,6 +5,8 @@
 //! Source: spec security §4.1 to §4.5.
 
 mod file;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,9 +17,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::confidentiality::Level;
-use crate::model::{
-    CodeValue, Coded, User,
-    consent::{DataCategory, DataScope, Label, Scope},
+use crate::{
+    model::{
+        CodeValue, Coded, User,
+        consent::{DataCategory, DataScope, Label, Scope},
+    },
+    security::assertion::AssertionSettings,
 };
 
 /// The code that matches every one which begins with what stands before it.
@@ -236,6 +241,24 @@ impl Policy {
 
     fn assurance_of(&self, user: &User) -> Assurance {
         self.assurance.get(&user.assurance).copied().unwrap_or_default()
+    }
+
+    /// What assertions may say by these settings and this policy gives no meaning: classes of authentication, code systems of
+    /// roles and purposes. Who comes with nothing else sees nothing of other organisations.
+    pub fn without_meaning<'a>(&self, settings: &'a AssertionSettings) -> Vec<&'a str> {
+        let classes = settings.authn_contexts.iter().filter(|class| !self.assurance.contains_key(*class));
+        let (roles, purposes) = (self.role_systems(), self.purpose_systems());
+        let role_systems = settings.role_systems.iter().filter(|system| !roles.contains(&***system));
+        let purpose_systems = settings.purpose_systems.iter().filter(|system| !purposes.contains(&***system));
+        classes.chain(role_systems).chain(purpose_systems).map(|text| &**text).collect()
+    }
+
+    fn role_systems(&self) -> BTreeSet<&str> {
+        self.roles.values().flat_map(|row| &row.codes).map(CodeValue::coding_scheme).collect()
+    }
+
+    fn purpose_systems(&self) -> BTreeSet<&str> {
+        self.purposes.values().flat_map(|row| &row.codes).map(CodeValue::coding_scheme).collect()
     }
 
     /// What a system claims for which nobody speaks; nothing unless the policy says so.

@@ -79,7 +79,7 @@ fn user(role: &str, purpose: &str, assurance: &str) -> User {
     let assurance = match assurance {
         "high" => "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI",
         "substantial" => "http://eidas.europa.eu/LoA/substantial",
-        "low" => "urn:oasis:names:tc:SAML:2.0:ac:classes:Password",
+        "low" => "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorUnregistered",
         other => other,
     };
     User {

@@ -75,9 +75,6 @@ impl AssertionSettings {
 impl Default for AssertionSettings {
     fn default() -> Self {
         let set = |values: &[&str]| values.iter().map(|value| Box::from(*value)).collect();
-        let classes = |names: &[&str]| {
-            names.iter().map(|name| format!("urn:oasis:names:tc:SAML:2.0:ac:classes:{name}").into()).collect()
-        };
         Self {
             issuers: Vec::new(),
             audiences: BTreeSet::new(),
@@ -85,7 +82,7 @@ impl Default for AssertionSettings {
             skew: Duration::from_secs(60),
             max_lifetime: Duration::from_secs(3600),
             gateway_lifetime: Duration::from_secs(600),
-            authn_contexts: classes(&Self::STRONG_CLASSES),
+            authn_contexts: set(&Self::STRONG_CLASSES),
             role_systems: set(&Self::ROLE_SYSTEMS),
             purpose_systems: set(&Self::PURPOSE_SYSTEMS),
             require_resource_id: false,
@@ -95,20 +92,28 @@ impl Default for AssertionSettings {
 }
 
 impl AssertionSettings {
-    /// Classes that need more than a password. Source: SAML 2.0 authentication context §3.4; NEN 7510.
-    const STRONG_CLASSES: [&str; 8] = [
-        "X509",
-        "XMLDSig",
-        "Smartcard",
-        "SmartcardPKI",
-        "SoftwarePKI",
-        "TimeSyncToken",
-        "MobileTwoFactorContract",
-        "MobileTwoFactorUnregistered",
+    /// Classes that need more than a password. The access policy that is built in says of each how sure it makes who somebody is.
+    /// Source: SAML 2.0 authentication context §3.4; eIDAS levels of assurance; NEN 7510.
+    const STRONG_CLASSES: [&str; 10] = [
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:X509",
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:XMLDSig",
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:Smartcard",
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI",
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:SoftwarePKI",
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken",
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorContract",
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorUnregistered",
+        "http://eidas.europa.eu/LoA/substantial",
+        "http://eidas.europa.eu/LoA/high",
     ];
     /// UZI role codes, SNOMED CT.
     const ROLE_SYSTEMS: [&str; 2] = ["2.16.840.1.113883.2.4.15.111", "2.16.840.1.113883.6.96"];
-    /// v3-ActReason, its value set PurposeOfUse, XSPA, ISO 14265. Source: spec security §4.1 and §7, 8.
-    const PURPOSE_SYSTEMS: [&str; 4] =
-        ["2.16.840.1.113883.5.8", "2.16.840.1.113883.1.11.20448", "2.16.840.1.113883.3.18.7.1", "1.0.14265.1"];
+    /// v3-ActReason, its value set PurposeOfUse, XSPA by OID and by name, ISO 14265. Source: spec security §4.1 and §7, 8.
+    const PURPOSE_SYSTEMS: [&str; 5] = [
+        "2.16.840.1.113883.5.8",
+        "2.16.840.1.113883.1.11.20448",
+        "2.16.840.1.113883.3.18.7.1",
+        "urn:oasis:names:tc:xspa:1.0",
+        "1.0.14265.1",
+    ];
 }

@@ -225,7 +225,7 @@ async fn c_07_an_emergency_needs_role_and_assurance(store: Store) {
     let world = World::new(store).await;
     let [d1, ..] = hospital_a(&world, PATIENT).await;
     let smartcard = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI";
-    let password = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
+    let password = "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorUnregistered";
     for who in [person("309343006", "ETREAT", password), person("224608005", "ETREAT", smartcard)] {
         let ctx = &mut world.ctx(B, Some(who));
         assert!(world.finds(ctx, PATIENT).await.is_empty());
@@ -426,7 +426,7 @@ async fn s_con_02_consent_follows_a_merged_identity(store: Store) {
 async fn s_con_04_a_person_of_the_same_organisation_needs_no_consent(store: Store) {
     let world = World::new(store).await;
     let [d1, _, d3] = hospital_a(&world, PATIENT).await;
-    let assistant = || person("224608005", "TREAT", "urn:oasis:names:tc:SAML:2.0:ac:classes:Password");
+    let assistant = || person("224608005", "TREAT", "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorUnregistered");
     let ctx = &mut world.ctx(A, Some(assistant()));
     assert_eq!(world.finds(ctx, PATIENT).await, std::slice::from_ref(&d1));
     assert_eq!(world.retrieves(ctx, &[&d1]).await, given());
