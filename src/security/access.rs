@@ -171,10 +171,15 @@ pub struct Inputs<'a> {
     pub policy: &'a Policy,
     /// Who asks.
     pub node: &'a Node,
+    /// The organisation for which it asks: the node's own, or the one that a gateway speaks for; none where that one is not
+    /// known here.
+    pub requester: Option<&'a Organisation>,
     /// The person for whom it asks.
     pub user: Option<&'a User>,
     /// What the person claims: [`Policy::claims`], or [`Policy::claims_without_user`].
     pub claims: &'a Claims,
+    /// The patient whom the person's assertion is about, as the identity that stands for them today.
+    pub about: Option<&'a PatientId>,
     /// What is asked.
     pub action: Action,
     /// The roles that the transaction takes; one of them is needed.
@@ -207,11 +212,14 @@ impl Applied<'_> {
     fn verdict(&mut self) -> Verdict {
         let Inputs { policy, node, object, claims, .. } = *self.inputs;
         self.rules.push("D1");
-        let suspended = node.standing == Standing::Suspended || node.organisation.standing == Standing::Suspended;
+        // An organisation that nobody knows is in no category (S-CON-10).
+        let Some(requester) = self.inputs.requester else { return Verdict::Deny(Reason::Node) };
+        let standings = [node.standing, node.organisation.standing, requester.standing];
+        let suspended = standings.contains(&Standing::Suspended);
         if suspended || !self.inputs.roles.iter().any(|role| node.has_role(*role)) {
             return Verdict::Deny(Reason::Node);
         }
-        let same_organisation = object.owner.is_some_and(|owner| owner.key == node.organisation.key);
+        let same_organisation = object.owner.is_some_and(|owner| owner.key == requester.key);
         if self.inputs.action == Action::Push {
             self.rules.push("D2");
             return if same_organisation { Verdict::Permit(Basis::Push) } else { Verdict::Deny(Reason::Owner) };
@@ -233,7 +241,7 @@ impl Applied<'_> {
         if as_patient || !policy.allows(claims) || !self.concerns_this_patient() {
             return Verdict::Deny(Reason::Role);
         }
-        self.exchange(need)
+        self.exchange(requester, need)
     }
 
     /// D3: an assertion of an issuer for patients, whose subject is the patient of the request.
@@ -241,11 +249,13 @@ impl Applied<'_> {
         let Inputs { policy, user, claims, object, .. } = *self.inputs;
         let (Some(user), Some(patient)) = (user, object.patient) else { return false };
         let only_this = claims.purposes.len() == 1 && claims.purposes.contains(&Purpose::Patrqt);
+        // The name may be the one of the assertion or the one that stands for it today.
+        let of_subject = |it: &PatientId| *user.name_id == *it.id() || *user.name_id == *it.to_string();
         only_this
             && policy.allows(claims)
             && policy.patient_issuers.contains(&user.issuer)
-            && user.patient.as_ref() == Some(patient)
-            && (*user.name_id == *patient.id() || *user.name_id == *patient.to_string())
+            && user.patient.as_ref().is_some_and(|asserted| of_subject(asserted) || of_subject(patient))
+            && self.inputs.about == Some(patient)
     }
 
     /// D4: role and confidentiality alone, for nothing leaves the house. A system without a person is the organisation
@@ -265,17 +275,17 @@ impl Applied<'_> {
 
     /// An assertion that is about one patient serves for no other.
     fn concerns_this_patient(&self) -> bool {
-        let asserted = self.inputs.user.and_then(|user| user.patient.as_ref());
-        asserted.is_none_or(|patient| Some(patient) == self.inputs.object.patient)
+        let is_about_one = self.inputs.user.is_some_and(|user| user.patient.is_some());
+        !is_about_one || (self.inputs.about.is_some() && self.inputs.about == self.inputs.object.patient)
     }
 
     /// D6 to D12: another organisation asks.
-    fn exchange(&mut self, need: Need) -> Verdict {
-        let Inputs { policy, node, claims, object, evidence, now_ms, .. } = *self.inputs;
+    fn exchange(&mut self, requester: &Organisation, need: Need) -> Verdict {
+        let Inputs { policy, claims, object, evidence, now_ms, .. } = *self.inputs;
         self.rules.push("D6");
         // An organisation that nobody knows cannot be covered by any answer (S-CON-10).
         let Some(owner) = object.owner else { return Verdict::Deny(Reason::NoAnswer) };
-        let answer = answers::effective(evidence.answers, owner, object.data_category, &node.organisation, now_ms);
+        let answer = answers::effective(evidence.answers, owner, object.data_category, requester, now_ms);
         // A permit that names no data is none (S-CON-02).
         let names_data = |record: &&ConsentRecord| record.answer.data != DataScope::All;
         let permit = answer.filter(|record| record.answer.answer == Answer::Permit).filter(names_data);
@@ -286,7 +296,7 @@ impl Applied<'_> {
         self.rules.push("D7");
         let denied = answer.is_some_and(|record| record.answer.answer == Answer::Deny)
             || evidence.remote == Some(RemoteAnswer::Deny);
-        let policies = acknowledged(self.inputs, owner);
+        let policies = acknowledged(self.inputs, owner, requester);
         let glass = policy.break_glass;
         let emergency = claims.purposes.iter().all(|purpose| purpose.is_emergency());
         if emergency && glass.allowed && (glass.override_deny || !(denied || policies == Some(Acknowledged::Forbids))) {
@@ -308,12 +318,12 @@ impl Applied<'_> {
             (None, Some(Acknowledged::Permits(code)), None) => Some(Basis::Policy(code.into())),
             (None, _, None) => None,
         };
-        let across = self.regions_differ(owner);
+        let across = self.regions_differ(requester, owner);
         if across {
             self.rules.push("D11");
         }
         match basis {
-            Some(basis) if !across || self.regions_agreed(owner) => Verdict::Permit(basis),
+            Some(basis) if !across || self.regions_agreed(requester, owner) => Verdict::Permit(basis),
             None if evidence.remote == Some(RemoteAnswer::Indeterminate) => Verdict::Deny(Reason::Remote),
             _ => {
                 self.rules.push("D12");
@@ -322,18 +332,17 @@ impl Applied<'_> {
         }
     }
 
-    fn regions<'b>(&'b self, owner: &'b Organisation) -> [Option<&'b HomeCommunityId>; 2] {
-        let of = |organisation: &'b Organisation| organisation.region.as_ref().or(self.inputs.region);
-        [of(&self.inputs.node.organisation), of(owner)]
+    fn regions<'b>(&'b self, organisations: [&'b Organisation; 2]) -> [Option<&'b HomeCommunityId>; 2] {
+        organisations.map(|organisation| organisation.region.as_ref().or(self.inputs.region))
     }
 
-    fn regions_differ(&self, owner: &Organisation) -> bool {
-        let [requester, owner] = self.regions(owner);
+    fn regions_differ(&self, requester: &Organisation, owner: &Organisation) -> bool {
+        let [requester, owner] = self.regions([requester, owner]);
         requester != owner
     }
 
-    fn regions_agreed(&self, owner: &Organisation) -> bool {
-        let [Some(requester), Some(owner)] = self.regions(owner) else { return false };
+    fn regions_agreed(&self, requester: &Organisation, owner: &Organisation) -> bool {
+        let [Some(requester), Some(owner)] = self.regions([requester, owner]) else { return false };
         let holds = |it: &AgreementRecord| it.period.holds(self.inputs.now_ms) && it.joins(requester, owner);
         self.inputs.evidence.agreements.iter().any(holds)
     }
@@ -347,8 +356,8 @@ enum Acknowledged<'a> {
 }
 
 /// What the valid acknowledged policies say; one that forbids beats those that permit.
-fn acknowledged<'a>(inputs: &Inputs<'a>, owner: &Organisation) -> Option<Acknowledged<'a>> {
-    let Inputs { policy, node, object, evidence, region, now_ms, .. } = *inputs;
+fn acknowledged<'a>(inputs: &Inputs<'a>, owner: &Organisation, requester: &Organisation) -> Option<Acknowledged<'a>> {
+    let Inputs { policy, object, evidence, region, now_ms, .. } = *inputs;
     let mut found = None;
     for acknowledged in evidence.policies.iter().filter(|it| it.period.holds(now_ms)) {
         let Some(known) = policy.privacy_policy(&acknowledged.policy) else {
@@ -358,7 +367,7 @@ fn acknowledged<'a>(inputs: &Inputs<'a>, owner: &Organisation) -> Option<Acknowl
             continue;
         };
         let covers = known.source.as_ref().is_none_or(|scope| scope.covers(owner))
-            && known.requester.as_ref().is_none_or(|scope| scope.covers(&node.organisation))
+            && known.requester.as_ref().is_none_or(|scope| scope.covers(requester))
             && (known.data.is_empty() || known.data.iter().any(|data| data.covers(object.data_category)));
         match known.effect {
             Effect::Forbid if covers => return Some(Acknowledged::Forbids),

@@ -11,6 +11,7 @@ mod emergency;
 mod owners;
 pub(in crate::service) mod record;
 mod remote;
+mod requester;
 mod ruling;
 
 use std::{collections::HashMap, fmt, sync::Arc};
@@ -29,14 +30,14 @@ use crate::{
         stored_query::{Selector, StoredQuery},
     },
     security::access::{
-        Action, Claims, Decision, Evidence as Known, Inputs, Level, Object, Policy, Reason, RemoteAnswer, Verdict,
-        decide,
+        Action, Decision, Evidence as Known, Inputs, Level, Object, Policy, Reason, RemoteAnswer, Verdict, decide,
     },
     service::{Auditor, ServiceError, audit::events::Parties},
     store::{AskedPatients, Combination, DocumentRow, Evidence, Store, StoreError, Tx},
 };
 use owners::Owners;
 use remote::RemoteConsent;
+use requester::Requester;
 
 /// Roles with which a node may see documents.
 const PULLING: &[NodeRole] = &[NodeRole::Consumer, NodeRole::InitiatingGateway];
@@ -82,14 +83,6 @@ struct Shared {
     auditor: Auditor,
     owners: Owners,
     remote: Option<RemoteConsent>,
-}
-
-/// Who asks, in the terms of the policy.
-struct Requester<'a> {
-    ctx: &'a RequestContext,
-    claims: Claims,
-    /// Issuer and NameID.
-    person: String,
 }
 
 impl Access {
@@ -150,10 +143,16 @@ impl Access {
     }
 
     fn requester<'a>(&self, ctx: &'a RequestContext) -> Requester<'a> {
-        let policy = self.policy(ctx);
-        let claims = ctx.user.as_ref().map_or_else(|| policy.claims_without_user(), |user| policy.claims(user));
-        let person = ctx.user.as_ref().map(|user| format!("{}|{}", user.issuer, user.name_id)).unwrap_or_default();
-        Requester { ctx, claims, person }
+        Requester::new(ctx, self.policy(ctx))
+    }
+
+    /// What is known of these patients, and who it is that asks.
+    async fn evidence(&self, requester: &mut Requester<'_>, asked: AskedPatients<'_>) -> Result<Evidence, StoreError> {
+        let mut tx = self.shared.store.read().await?;
+        let now_ms = requester.ctx.now.as_millisecond();
+        let evidence = tx.evidence(asked, &requester.person, now_ms).await?;
+        requester.identify(&mut tx, &evidence, self.shared.settings.region.as_ref()).await?;
+        Ok(evidence)
     }
 
     /// What a query may find (S-CON-04).
@@ -165,15 +164,14 @@ impl Access {
         if !self.shared.settings.enforce {
             return Ok(Ruling::everything());
         }
-        let requester = self.requester(ctx);
+        let mut requester = self.requester(ctx);
         let own = self.sees_all_of_own(&requester);
         if let Some(own) = own
             && self.shared.owners.is_alone(&self.shared.store, own, ctx.now.as_millisecond()).await?
         {
             return Ok(Ruling::of_own(own, self.policy(ctx)));
         }
-        let now_ms = ctx.now.as_millisecond();
-        let evidence = self.shared.store.read().await?.evidence(patients_of(query), &requester.person, now_ms).await?;
+        let evidence = self.evidence(&mut requester, patients_of(query)).await?;
         let combinations = evidence.combinations.clone();
         let decided = self.decide_all(&requester, &evidence, combinations).await?;
         Ok(Ruling::limited(own, decided, self.policy(ctx)))
@@ -188,10 +186,8 @@ impl Access {
         if !self.shared.settings.enforce {
             return Ok(true);
         }
-        let requester = self.requester(ctx);
-        let now_ms = ctx.now.as_millisecond();
-        let asked = AskedPatients::Patient(patient);
-        let evidence = self.shared.store.read().await?.evidence(asked, &requester.person, now_ms).await?;
+        let mut requester = self.requester(ctx);
+        let evidence = self.evidence(&mut requester, AskedPatients::Patient(patient)).await?;
         let combinations = evidence.combinations.clone();
         let decided = self.decide_all(&requester, &evidence, combinations).await?;
         Ok(decided.iter().any(|(_, decision)| decision.is_permit()))
@@ -206,7 +202,7 @@ impl Access {
         if !self.shared.settings.enforce {
             return Ok((rows.iter().map(Option::is_some).collect(), Ruling::everything()));
         }
-        let requester = self.requester(ctx);
+        let mut requester = self.requester(ctx);
         let own = self.sees_all_of_own(&requester);
         let is_own = |row: &DocumentRow| own == Some(row.owner_org_key);
         if let Some(own) = own
@@ -217,9 +213,7 @@ impl Access {
         // Also where nothing was found: a refusal takes the same way as an absence.
         let others = || rows.iter().flatten().filter(|row| !is_own(row));
         let keys: Vec<i64> = others().map(|row| row.patient_key).collect();
-        let now_ms = ctx.now.as_millisecond();
-        let asked = AskedPatients::Keys(&keys);
-        let evidence = self.shared.store.read().await?.evidence(asked, &requester.person, now_ms).await?;
+        let evidence = self.evidence(&mut requester, AskedPatients::Keys(&keys)).await?;
         let mut combinations: Vec<Combination> = others().map(combination).collect();
         combinations.sort_unstable_by_key(|it| (it.patient_key, it.owner));
         combinations.dedup();
@@ -240,10 +234,11 @@ impl Access {
         if !self.shared.settings.enforce {
             return Ok(vec![true; combinations.len()]);
         }
-        let requester = self.requester(ctx);
+        let mut requester = self.requester(ctx);
         let keys: Vec<i64> = combinations.iter().map(|it| it.patient_key).collect();
         let now_ms = ctx.now.as_millisecond();
         let evidence = tx.evidence(AskedPatients::Keys(&keys), &requester.person, now_ms).await?;
+        requester.identify(tx, &evidence, self.shared.settings.region.as_ref()).await?;
         let remote = self.shared.remote.as_ref().map(|_| RemoteAnswer::Indeterminate);
         let may = |it: &Combination| {
             let decision = self.decide(&requester, &evidence, it, remote);
@@ -263,6 +258,7 @@ impl Access {
         let label = Label::default();
         let inputs = Inputs {
             action: Action::Push,
+            requester: Some(own),
             roles: &NodeRole::ALL,
             ..self.inputs(&requester, organisation, &label, None)
         };
@@ -276,7 +272,8 @@ impl Access {
         if ctx.user.as_ref().is_some_and(|user| user.patient.is_some()) {
             return None;
         }
-        let own = &ctx.caller.node.organisation;
+        // Whom a gateway speaks for is not known yet.
+        let own = requester.organisation.as_ref()?;
         let sees = |level: Level| {
             let confidentiality = format!("{}^^2.16.840.1.113883.5.25", level.as_str()).into();
             let label = Label { confidentiality, ..Label::default() };
@@ -295,8 +292,10 @@ impl Access {
         Inputs {
             policy: self.policy(requester.ctx),
             node: &requester.ctx.caller.node,
+            requester: requester.organisation.as_deref(),
             user: requester.ctx.user.as_deref(),
             claims: &requester.claims,
+            about: requester.about.as_ref(),
             action: Action::Pull,
             roles: PULLING,
             object: Object {
@@ -378,15 +377,18 @@ impl Access {
     ) -> Option<HashMap<Combination, RemoteAnswer>> {
         let remote = self.shared.remote.as_ref()?;
         let ctx = requester.ctx;
+        let asking = requester.organisation.as_ref();
         let mut questions: HashMap<ConsentQuestion, Vec<Combination>> = HashMap::new();
         for it in combinations {
             let best = self.decide(requester, evidence, it, Some(RemoteAnswer::Permit));
-            let (Some(owner), Some(kin)) = (organisation(ctx, evidence, it.owner), evidence.kin.get(&it.patient_key))
+            let (Some(asking), Some(owner), Some(kin)) =
+                (asking, organisation(ctx, evidence, it.owner), evidence.kin.get(&it.patient_key))
             else {
                 continue;
             };
-            if best.is_permit() && owner.key != ctx.caller.organisation_key() {
-                let question = remote::question(ctx, &requester.claims, &kin.patient, owner, &it.label.data_category);
+            if best.is_permit() && owner.key != asking.key {
+                let claims = &requester.claims;
+                let question = remote::question(asking, claims, &kin.patient, owner, &it.label.data_category);
                 questions.entry(question).or_default().push(it.clone());
             }
         }

@@ -103,8 +103,10 @@ fn asked(policy: &Policy, role: &str, purpose: Purpose, level: Level, answers: &
     let decision = decide(&Inputs {
         policy,
         node: &node,
+        requester: Some(&node.organisation),
         user: None,
         claims: &claims,
+        about: None,
         action: Action::Pull,
         roles: &[NodeRole::Consumer],
         object: Object {

@@ -129,6 +129,8 @@ fn record(key: i64, source: &str, data: &str, requester: &str, answer: Answer) -
 struct Case {
     policy: Policy,
     requester: Organisation,
+    /// The organisation that a gateway of `requester` speaks for.
+    spoken_for: Option<Option<Organisation>>,
     roles: Vec<NodeRole>,
     standing: Standing,
     user: Option<User>,
@@ -137,6 +139,8 @@ struct Case {
     category: &'static str,
     confidentiality: String,
     patient: Option<PatientId>,
+    /// The identity that stands for the patient of the assertion, where it is another one.
+    survivor: Option<PatientId>,
     answers: Vec<ConsentRecord>,
     policies: Vec<AcknowledgedPolicy>,
     agreements: Vec<AgreementRecord>,
@@ -149,6 +153,7 @@ impl Case {
         Self {
             policy: policy(),
             requester: organisation(20, "2.999.20", "ziekenhuis", REGION_A),
+            spoken_for: None,
             roles: vec![NodeRole::Consumer],
             standing: Standing::Active,
             user: Some(user("physician", "TREAT", "high")),
@@ -157,6 +162,7 @@ impl Case {
             category: "letters",
             confidentiality: format!("N^^{HL7}"),
             patient: Some(patient()),
+            survivor: None,
             answers: Vec::new(),
             policies: Vec::new(),
             agreements: Vec::new(),
@@ -211,11 +217,16 @@ impl Case {
         let claims = self.user.as_ref().map_or_else(|| self.policy.claims_without_user(), |u| self.policy.claims(u));
         let category = self.category.parse().unwrap();
         let home = region(REGION_A);
+        let own = Some(self.requester.clone());
+        let requester = self.spoken_for.as_ref().unwrap_or(&own);
+        let asserted = self.user.as_ref().and_then(|user| user.patient.as_ref());
         decide(&Inputs {
             policy: &self.policy,
             node: &node,
+            requester: requester.as_ref(),
             user: self.user.as_ref(),
             claims: &claims,
+            about: self.survivor.as_ref().or(asserted),
             action: self.action,
             roles: &[NodeRole::Consumer],
             object: Object {
@@ -250,6 +261,7 @@ impl Case {
 
 const A: &str = "category:ziekenhuis";
 const B: &str = "organisation:2.999.20";
+const SOURCE: &str = "organisation:2.999.10";
 
 /// S-CON-01 … S-CON-10, S-CON-20, S-CON-21, S-CON-33; D1 to D12 and the table of §4.3.
 #[test]
@@ -270,6 +282,18 @@ fn s_con_every_rule_decides_as_the_table_says() {
     };
     let own = |it: Case| it.with(|it| it.requester = hospital_a());
     let push = |owner| case().with(|it| (it.action, it.owner, it.user) = (Action::Push, owner, None));
+    let merged = |it: &mut Case| {
+        it.user.as_mut().unwrap().patient = "999900018^^^&2.16.840.1.113883.2.4.6.3&ISO".parse().ok();
+        it.survivor = Some(patient());
+    };
+    // A gateway of a pharmacy that speaks for another organisation, or for one that nobody knows.
+    let gateway = |it: Case, spoken_for: Option<Organisation>| {
+        it.with(|it| {
+            it.requester = organisation(60, "2.999.60", "apotheek", REGION_B);
+            it.spoken_for = Some(spoken_for);
+        })
+    };
+    let hospital_b = || organisation(20, "2.999.20", "ziekenhuis", REGION_A);
     let suspended = |it: &mut Case| it.requester.standing = Standing::Suspended;
     let other_region = |it: &mut Case| it.requester.region = Some(region(REGION_B));
     let pharmacy = |it: &mut Case| it.requester.category = "apotheek".into();
@@ -339,6 +363,10 @@ fn s_con_every_rule_decides_as_the_table_says() {
             case().permit(A).with(|it| it.user.as_mut().unwrap().patient = Some(patient())),
             "Consent D10",
         ),
+        ("D5 this patient under an identity that was merged", case().permit(A).with(merged), "Consent D10"),
+        ("D4 this patient under an identity that was merged", own(case()).with(merged), "SameOrganisation D4"),
+        ("D3 own data under an identity that was merged", own_data("999900018").with(merged), "OwnData D3"),
+        ("D3 somebody else's name, merged", own_data("999900031").with(merged), "CON-ROLE D5"),
         ("D6 assistant, R", case().permit(A).by("assistant", "TREAT", "high").code("R"), "CON-CONF D6"),
         ("D6 V", case().permit(A).code("V"), "CON-CONF D6"),
         ("D6 V, named", case().permit(B).code("V"), "Consent D10"),
@@ -402,6 +430,47 @@ fn s_con_every_rule_decides_as_the_table_says() {
             case().permit(A).answer(A, "*", A, Answer::Deny).by("physician", "ETREAT", "high"),
             "CON-DENY D8",
         ),
+        (
+            "D8 a named refusal, and a later permit of a named source",
+            case().answer(A, "letters", B, Answer::Deny).answer(SOURCE, "letters", A, Answer::Permit),
+            "CON-DENY D8",
+        ),
+        (
+            "D8 a refusal of a named source, and a later permit for a named requester",
+            case().answer(SOURCE, "letters", A, Answer::Deny).permit(B),
+            "CON-DENY D8",
+        ),
+        ("D8 both, in the other order", case().permit(B).answer(SOURCE, "letters", A, Answer::Deny), "CON-DENY D8"),
+        (
+            "D8 a named refusal that was taken back, and a permit of a named source",
+            case().answer(A, "letters", B, Answer::Deny).answer(A, "letters", B, Answer::NoAnswer).answer(
+                SOURCE,
+                "letters",
+                A,
+                Answer::Permit,
+            ),
+            "Consent D10",
+        ),
+        (
+            "D8 a permit that names both beats refusals that name one",
+            case().answer(A, "*", B, Answer::Deny).answer(SOURCE, "*", A, Answer::Deny).answer(
+                SOURCE,
+                "letters",
+                B,
+                Answer::Permit,
+            ),
+            "Consent D10",
+        ),
+        (
+            "D8 a refusal that names both beats permits that name one",
+            case().answer(SOURCE, "letters", B, Answer::Deny).permit(B).answer(SOURCE, "letters", A, Answer::Permit),
+            "CON-DENY D8",
+        ),
+        (
+            "D8 of two permits the one that names the requester opens V",
+            case().permit(B).answer(SOURCE, "letters", A, Answer::Permit).code("V"),
+            "Consent D10",
+        ),
         ("D8 withdrawn", case().permit(A).with(|it| it.answers[0].withdrawn_ms = Some(NOW)), "CON-NOANSWER D12"),
         ("D8 not withdrawn yet", case().permit(A).with(|it| it.answers[0].withdrawn_ms = Some(NOW + 1)), "Consent D10"),
         (
@@ -464,6 +533,42 @@ fn s_con_every_rule_decides_as_the_table_says() {
             "CON-NOANSWER D12",
         ),
         ("D11 no region is the own one", case().permit(A).with(|it| it.requester.region = None), "Consent D10"),
+        ("gateway, a permit for the one it speaks for", gateway(case().permit(A), Some(hospital_b())), "Consent D10"),
+        (
+            "gateway, a refusal of the one it speaks for",
+            gateway(case().permit(A).answer(A, "letters", B, Answer::Deny), Some(hospital_b())),
+            "CON-DENY D8",
+        ),
+        (
+            "gateway, a permit for its own organisation",
+            gateway(case().permit("category:apotheek"), Some(hospital_b())),
+            "CON-NOANSWER D12",
+        ),
+        (
+            "gateway, a policy that forbids its own organisation only",
+            gateway(case().permit(A).acknowledged("no^^2.999.6", None, REGION_A), Some(hospital_b())),
+            "Consent D10",
+        ),
+        (
+            "gateway, for an organisation of another region",
+            gateway(case().permit(A), Some(organisation(20, "2.999.20", "ziekenhuis", REGION_B))),
+            "CON-NOANSWER D12",
+        ),
+        ("gateway, for the owner", gateway(case(), Some(hospital_a())), "SameOrganisation D4"),
+        ("gateway, for nobody known", gateway(case().permit(A), None), "CON-NODE D1"),
+        (
+            "gateway, for nobody known, in an emergency",
+            gateway(case().by("physician", "ETREAT", "high"), None),
+            "CON-NODE D1",
+        ),
+        (
+            "gateway, for an organisation that is suspended",
+            gateway(
+                case().permit(A),
+                Some(hospital_b()).map(|it| Organisation { standing: Standing::Suspended, ..it }),
+            ),
+            "CON-NODE D1",
+        ),
         ("D12 hints of the assertion count for nothing (S-CON-07)", case(), "CON-NOANSWER D12"),
     ];
     let wrong: Vec<String> = table

@@ -104,12 +104,17 @@ fn read(verified: &Verified, profile: AttributeProfile) -> Result<User, Refusal>
     })
 }
 
+/// Whether a node brings users of other organisations than its own: a gateway, of its communities. For which organisation it
+/// asks is what the assertion says.
+pub fn speaks_for_communities(node: &Node) -> bool {
+    node.has_role(NodeRole::InitiatingGateway) && !node.homes.is_empty()
+}
+
 /// Step 13. A gateway speaks for the organisations of its communities; anybody else for its own organisation.
 fn organisation(user: &User, node: &Node) -> Result<(), Refusal> {
     let refuse = |detail| Err(Refusal::new(Reason::Organisation, detail));
-    let is_gateway = node.has_role(NodeRole::InitiatingGateway) && !node.homes.is_empty();
     if let Some(id) = &user.organisation_id
-        && !is_gateway
+        && !speaks_for_communities(node)
         && **id != *plain_oid(&node.organisation.id)
     {
         return refuse("another organisation");
@@ -147,7 +152,7 @@ fn required(user: &User, presentation: &Presentation<'_>, settings: &AssertionSe
 }
 
 fn known(codes: &[Coded], systems: &BTreeSet<Box<str>>, detail: &'static str) -> Result<(), Refusal> {
-    match codes.iter().all(|code| !code.code.is_empty() && systems.contains(plain_oid(&code.system))) {
+    match codes.iter().all(|code| !code.code.is_empty() && systems.contains(&code.system)) {
         true => Ok(()),
         false => Err(Refusal::new(Reason::Attributes, detail)),
     }
@@ -206,7 +211,7 @@ impl<'a> Values<'a> {
         let values = self.hl7(name).filter(|value| element.is_none_or(|element| &*value.element == element));
         let coded = values.map(|value| Coded {
             code: value.code.clone(),
-            system: value.code_system.clone(),
+            system: plain_oid(&value.code_system).into(),
             system_name: value.code_system_name.clone(),
             display: value.display_name.clone(),
         });

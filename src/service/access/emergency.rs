@@ -66,7 +66,8 @@ impl Access {
             return Ok(());
         }
         let begun_ms = requester.ctx.now.as_millisecond();
-        let organisation = requester.ctx.caller.organisation_key();
+        let of_node = requester.ctx.caller.organisation_key();
+        let organisation = requester.organisation.as_ref().map_or(of_node, |organisation| organisation.key);
         let until_ms = begun_ms.saturating_add(self.policy(requester.ctx).break_glass.lasts_ms);
         let person: Arc<str> = requester.person.as_str().into();
         let events: Arc<HashMap<i64, AuditEvent>> = self.begun_events(requester, evidence).into();

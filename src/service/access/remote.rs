@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, join_all};
 use serde::Serialize;
 
 use crate::{
-    model::{Organisation, PatientId, RequestContext, consent::DataCategory},
+    model::{Organisation, PatientId, consent::DataCategory},
     security::access::{Claims, RemoteAnswer},
 };
 
@@ -56,13 +56,12 @@ impl std::fmt::Debug for ConsentQuestion {
 
 /// The question about data of one category that one organisation holds.
 pub(super) fn question(
-    ctx: &RequestContext,
+    requester: &Organisation,
     claims: &Claims,
     patient: &PatientId,
     source: &Organisation,
     data_category: &DataCategory,
 ) -> ConsentQuestion {
-    let requester = &ctx.caller.node.organisation;
     ConsentQuestion {
         patient: patient.to_string(),
         source_organisation: source.id.to_string(),

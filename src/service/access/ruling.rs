@@ -65,11 +65,12 @@ impl Ruling {
         self.decided.iter().filter_map(reason).collect()
     }
 
-    /// The reason that says most.
+    /// The reason that says most: that a consent service was silent, then that the patient refused. That nobody was asked
+    /// about other documents says less.
     pub(super) fn reason(&self) -> Reason {
         let reasons = self.reasons();
-        let remote = reasons.contains(&Reason::Remote).then_some(Reason::Remote);
-        remote.or_else(|| reasons.last().copied()).unwrap_or(Reason::NoAnswer)
+        let first = [Reason::Remote, Reason::Deny].into_iter().find(|reason| reasons.contains(reason));
+        first.or_else(|| reasons.last().copied()).unwrap_or(Reason::NoAnswer)
     }
 
     /// Id and version of the policy, and the rules that decided.
@@ -118,6 +119,20 @@ mod tests {
     }
 
     #[test]
+    fn s_con_08_a_refusal_of_the_patient_is_told_before_what_was_not_asked() {
+        let policy = Policy::from_toml(Policy::DEFAULT).unwrap();
+        let reason = |reasons: &[Reason]| {
+            let denied = |reason: &Reason| (combination(1), decision(Verdict::Deny(*reason), "D12"));
+            Ruling::limited(None, reasons.iter().map(denied).collect(), &policy).reason()
+        };
+        assert_eq!(reason(&[]), Reason::NoAnswer);
+        assert_eq!(reason(&[Reason::Confidentiality, Reason::NoAnswer]), Reason::NoAnswer);
+        assert_eq!(reason(&[Reason::NoAnswer, Reason::Deny, Reason::Confidentiality]), Reason::Deny);
+        assert_eq!(reason(&[Reason::Deny, Reason::Remote, Reason::NoAnswer]), Reason::Remote);
+        assert_eq!(reason(&[Reason::Role]), Reason::Role);
+    }
+
+    #[test]
     fn s_con_08_the_audit_trail_keeps_basis_reason_and_what_was_withheld() {
         let policy = Policy::from_toml(Policy::DEFAULT).unwrap();
         let consent = Verdict::Permit(Basis::Consent { key: 17, recorded_ms: 5 });
@@ -141,6 +156,7 @@ mod tests {
         assert_eq!(local.withheld, [uuid.to_string()]);
         assert!(!local.emergency && ruling.may_withhold());
         assert_eq!([1, 2, 3, 4].map(|patient| ruling.shows(&combination(patient))), [true, true, false, false]);
+        assert_eq!(ruling.reason(), Reason::NoAnswer);
         let glass = vec![(combination(1), decision(Verdict::Permit(Basis::BreakGlass), "D7"))];
         assert!(noted(&Ruling::limited(None, glass, &policy), &[]).emergency);
         assert!(!Ruling::of_own(1, &policy).may_withhold());

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::ToSpan;
 use knoop::{
-    model::{AuditEvent, ResponseStatus, XdsErrorCode, consent::Answer},
+    model::{AuditEvent, NodeRole, RequestContext, ResponseStatus, User, XdsErrorCode, consent::Answer},
     security::access::Policy as AccessPolicy,
     service::{
         access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
@@ -44,6 +44,9 @@ pub fn trials() -> Vec<Trial> {
         s_con_02_consent_follows_a_merged_identity,
         s_con_04_a_person_of_the_same_organisation_needs_no_consent,
         an_assertion_about_another_patient_shows_nothing,
+        s_con_02_an_assertion_about_a_merged_identity_serves_for_the_survivor,
+        c_03_a_gateway_asks_for_the_organisation_of_its_user,
+        s_con_10_a_gateway_that_names_nobody_known_sees_nothing,
     ];
     trials.push(Trial::test("acceptance::s_con_23_an_emergency_that_cannot_be_recorded_shows_nothing", || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -70,6 +73,25 @@ const REFUSED: (ResponseStatus, [XdsErrorCode; 1], usize) =
 
 fn refused() -> (ResponseStatus, Vec<XdsErrorCode>, usize) {
     (REFUSED.0, REFUSED.1.to_vec(), REFUSED.2)
+}
+
+/// The code of each event of this kind, as its own reason tells it and not as a check beside it, newest first.
+async fn reasons(world: &World, event: &str, outcome: i64) -> Vec<String> {
+    let told = world.audited(event, outcome).await;
+    let code = |body: &String| {
+        let event: serde_json::Value = serde_json::from_str(body).unwrap();
+        let reason = event["reason"].as_str().unwrap_or_else(|| panic!("no reason: {body}"));
+        let code = reason.split([' ', ':']).find(|word| word.starts_with("CON-"));
+        code.unwrap_or_else(|| panic!("no code: {reason}")).to_owned()
+    };
+    told.iter().map(code).collect()
+}
+
+/// A query and a retrieval were refused for this reason, and nothing else was.
+async fn expect_refused(world: &World, code: &str) {
+    for (event, count) in [("ITI-18", 1), ("ITI-43", 1), ("110132", 2)] {
+        assert_eq!(reasons(world, event, 8).await, vec![code; count], "{event}");
+    }
 }
 
 fn given() -> (ResponseStatus, Vec<XdsErrorCode>, usize) {
@@ -120,6 +142,7 @@ async fn c_03_a_named_deny_beats_a_permit_for_all(store: Store) {
     world.answer(PATIENT, "category:ziekenhuis", "letters", "organisation:2.999.20", Answer::Deny).await;
     assert!(world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await.is_empty());
     assert_eq!(world.retrieves(&mut world.ctx(B, Some(physician())), &[&d1]).await, refused());
+    expect_refused(&world, "CON-DENY").await;
     assert_eq!(world.finds(&mut world.ctx(C, Some(physician())), PATIENT).await, [d1]);
 }
 
@@ -130,6 +153,7 @@ async fn c_04_the_requesting_category_counts(store: Store) {
     let pharmacist = || person("46255001", "TREAT", "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI");
     assert!(world.finds(&mut world.ctx(PHARMACY, Some(pharmacist())), PATIENT).await.is_empty());
     assert_eq!(world.retrieves(&mut world.ctx(PHARMACY, Some(pharmacist())), &[&d1]).await, refused());
+    expect_refused(&world, "CON-NOANSWER").await;
 }
 
 async fn c_05_another_region_needs_an_agreement(store: Store) {
@@ -138,6 +162,8 @@ async fn c_05_another_region_needs_an_agreement(store: Store) {
     world.permit_letters(PATIENT).await;
     let ctx = &mut world.ctx(D, Some(physician()));
     assert!(world.finds(ctx, PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
+    expect_refused(&world, "CON-NOANSWER").await;
     world.agree().await;
     assert_eq!(world.finds(ctx, PATIENT).await, std::slice::from_ref(&d1));
     assert_eq!(world.retrieves(ctx, &[&d1]).await, given());
@@ -225,15 +251,17 @@ async fn c_07_an_emergency_needs_role_and_assurance(store: Store) {
     let world = World::new(store).await;
     let [d1, ..] = hospital_a(&world, PATIENT).await;
     let smartcard = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI";
-    let password = "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorUnregistered";
-    for who in [person("309343006", "ETREAT", password), person("224608005", "ETREAT", smartcard)] {
+    let telephone = "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorContract";
+    for who in [person("309343006", "ETREAT", telephone), person("224608005", "ETREAT", smartcard)] {
         let ctx = &mut world.ctx(B, Some(who));
         assert!(world.finds(ctx, PATIENT).await.is_empty());
         assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
     }
     assert!(world.store.read().await.unwrap().grants().await.unwrap().is_empty());
     assert!(world.audited("110127", 0).await.is_empty());
-    assert!(world.audited("110132", 8).await.iter().all(|event| event.contains("CON-ROLE")));
+    for (event, count) in [("ITI-18", 2), ("ITI-43", 2), ("110132", 4)] {
+        assert_eq!(reasons(&world, event, 8).await, vec!["CON-ROLE"; count], "{event}");
+    }
 }
 
 /// S-CON-21.
@@ -245,6 +273,8 @@ async fn c_08_an_emergency_does_not_override_a_deny(store: Store) {
     assert!(world.finds(ctx, PATIENT).await.is_empty());
     assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
     assert!(world.store.read().await.unwrap().grants().await.unwrap().is_empty());
+    expect_refused(&world, "CON-DENY").await;
+    assert_eq!(world.audited("110127", 0).await, [""; 0]);
 }
 
 /// A service that takes connections and says what it is given, or nothing.
@@ -293,8 +323,9 @@ async fn c_11_a_silent_consent_service_is_a_no(store: Store) {
     assert!(began.elapsed() >= Duration::from_millis(1900), "the service is given its two seconds");
     assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
     assert!(asked.load(std::sync::atomic::Ordering::Relaxed) >= 2);
-    let told = world.audited("110132", 12).await;
-    assert!(told.len() == 2 && told.iter().all(|event| event.contains("CON-REMOTE")), "{told:?}");
+    for (event, count) in [("ITI-18", 1), ("ITI-43", 1), ("110132", 2)] {
+        assert_eq!(reasons(&world, event, 12).await, vec!["CON-REMOTE"; count], "{event}");
+    }
     // The owner asks nobody.
     assert_eq!(world.finds(&mut world.ctx(A, None), PATIENT).await.len(), 3);
 }
@@ -333,6 +364,9 @@ async fn c_12_a_withdrawal_holds_for_the_next_request(store: Store) {
     world.withdraw(key).await;
     assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
     assert!(world.finds(ctx, PATIENT).await.is_empty());
+    for event in ["ITI-18", "ITI-43"] {
+        assert_eq!(reasons(&world, event, 8).await, ["CON-NOANSWER"], "{event}");
+    }
 }
 
 /// S-CON-10.
@@ -385,8 +419,10 @@ async fn c_14_what_is_not_known_is_refused(store: Store) {
     for who in [person("309343006", "PLAY", smartcard), person("309343006", "MARKT", smartcard)] {
         assert!(world.finds(&mut world.ctx(B, Some(who)), PATIENT).await.is_empty());
     }
+    assert_eq!(reasons(&world, "ITI-18", 8).await, ["CON-ROLE"; 2]);
     assert_eq!(world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await, [id]);
     assert_eq!(world.retrieves(&mut world.ctx(B, Some(physician())), &[&hidden]).await, refused());
+    assert_eq!(reasons(&world, "ITI-43", 8).await, ["CON-CONF"]);
     // V is seen by whom the patient named.
     world.answer(PATIENT, "category:ziekenhuis", "letters", "organisation:2.999.20", Answer::Permit).await;
     assert_eq!(world.finds(&mut world.ctx(B, Some(physician())), PATIENT).await.len(), 2);
@@ -400,6 +436,19 @@ async fn c_17_research_is_refused(store: Store) {
     let ctx = &mut world.ctx(B, Some(researcher));
     assert!(world.finds(ctx, PATIENT).await.is_empty());
     assert_eq!(world.retrieves(ctx, &[&d1]).await, refused());
+    expect_refused(&world, "CON-ROLE").await;
+}
+
+async fn merge(world: &World, subsumed: &'static str, survivor: &'static str) {
+    let merged: Result<(), knoop::store::MergeError> = world
+        .store
+        .write(move |tx| {
+            Box::pin(
+                async move { tx.merge_patients(&subsumed.parse().unwrap(), &survivor.parse().unwrap(), 1, "m").await },
+            )
+        })
+        .await;
+    merged.unwrap();
 }
 
 async fn s_con_02_consent_follows_a_merged_identity(store: Store) {
@@ -409,15 +458,7 @@ async fn s_con_02_consent_follows_a_merged_identity(store: Store) {
     world.permit_letters(survivor).await;
     let ctx = &mut world.ctx(B, Some(physician()));
     assert!(world.finds(ctx, PATIENT).await.is_empty());
-    let merged: Result<(), knoop::store::MergeError> = world
-        .store
-        .write(move |tx| {
-            Box::pin(
-                async move { tx.merge_patients(&PATIENT.parse().unwrap(), &survivor.parse().unwrap(), 1, "m").await },
-            )
-        })
-        .await;
-    merged.unwrap();
+    merge(&world, PATIENT, survivor).await;
     assert_eq!(world.finds(ctx, survivor).await, std::slice::from_ref(&d1));
     assert_eq!(world.retrieves(ctx, &[&d1]).await, given());
 }
@@ -426,7 +467,8 @@ async fn s_con_02_consent_follows_a_merged_identity(store: Store) {
 async fn s_con_04_a_person_of_the_same_organisation_needs_no_consent(store: Store) {
     let world = World::new(store).await;
     let [d1, _, d3] = hospital_a(&world, PATIENT).await;
-    let assistant = || person("224608005", "TREAT", "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorUnregistered");
+    let telephone = "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorUnregistered";
+    let assistant = || person("224608005", "TREAT", telephone);
     let ctx = &mut world.ctx(A, Some(assistant()));
     assert_eq!(world.finds(ctx, PATIENT).await, std::slice::from_ref(&d1));
     assert_eq!(world.retrieves(ctx, &[&d1]).await, given());
@@ -472,4 +514,91 @@ async fn an_assertion_about_another_patient_shows_nothing(store: Store) {
         assert!(!world.finds(&mut world.ctx(organisation, about(PATIENT)), PATIENT).await.is_empty());
     }
     assert_eq!(world.retrieves(&mut world.ctx(B, about(other)), &[&d1]).await, refused());
+}
+
+/// Step 14 and D5 say the same of an identity that was merged.
+async fn s_con_02_an_assertion_about_a_merged_identity_serves_for_the_survivor(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    let [own, ..] = hospital_a(&world, STRANGER).await;
+    world.permit_letters(PATIENT).await;
+    let about = |patient: &str| {
+        let mut who = physician();
+        who.patient = patient.parse().ok();
+        Some(who)
+    };
+    let other = "999900031^^^&2.16.840.1.113883.2.4.6.3&ISO";
+    world.answer(other, "category:ziekenhuis", "letters", "category:ziekenhuis", Answer::Permit).await;
+    assert!(world.finds(&mut world.ctx(B, about(STRANGER)), PATIENT).await.is_empty(), "two patients");
+    merge(&world, STRANGER, PATIENT).await;
+    let mut both = vec![d1.clone(), own.clone()];
+    both.sort_unstable();
+    for asserted in [STRANGER, PATIENT] {
+        let ctx = &mut world.ctx(B, about(asserted));
+        assert_eq!(world.finds(ctx, PATIENT).await, both, "{asserted}");
+        assert_eq!(world.retrieves(ctx, &[&d1]).await, given(), "{asserted}");
+        assert_eq!(world.retrieves(ctx, &[&own]).await, given(), "{asserted}");
+        assert_eq!(world.finds(&mut world.ctx(A, about(asserted)), PATIENT).await.len(), 6, "D4, {asserted}");
+    }
+    // Somebody else stays somebody else.
+    assert!(world.finds(&mut world.ctx(B, about(other)), PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(&mut world.ctx(B, about(other)), &[&d1]).await, refused());
+}
+
+/// A gateway of the pharmacy in region b, and a user of the organisation with this id.
+fn through_gateway(world: &World, organisation_id: &str, user: User) -> RequestContext {
+    let user = User { organisation_id: Some(organisation_id.into()), ..user };
+    let mut ctx = world.ctx(PHARMACY, Some(user));
+    let mut node = (*ctx.caller.node).clone();
+    node.roles = vec![NodeRole::InitiatingGateway];
+    node.homes = vec!["urn:oid:2.999.200".parse().unwrap()];
+    ctx.caller.node = Arc::new(node);
+    ctx
+}
+
+/// C-03 through a gateway: what the patient said of an organisation holds whoever brings its user.
+async fn c_03_a_gateway_asks_for_the_organisation_of_its_user(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.agree().await;
+    let of_d = || through_gateway(&world, "2.999.40", physician());
+    // For the category of the gateway's own organisation nothing was asked.
+    world.answer(PATIENT, "category:ziekenhuis", "letters", "category:apotheek", Answer::Permit).await;
+    assert!(world.finds(&mut of_d(), PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(&mut of_d(), &[&d1]).await, refused());
+    expect_refused(&world, "CON-NOANSWER").await;
+    world.permit_letters(PATIENT).await;
+    assert_eq!(world.finds(&mut of_d(), PATIENT).await, std::slice::from_ref(&d1));
+    assert_eq!(world.retrieves(&mut of_d(), &[&d1]).await, given());
+    // The patient refuses D by name.
+    world.answer(PATIENT, "category:ziekenhuis", "letters", "organisation:2.999.40", Answer::Deny).await;
+    assert!(world.finds(&mut of_d(), PATIENT).await.is_empty());
+    assert_eq!(world.retrieves(&mut of_d(), &[&d1]).await, refused());
+    assert_eq!(reasons(&world, "ITI-18", 8).await[0], "CON-DENY");
+    let ctx = &mut through_gateway(&world, "2.999.40", emergency());
+    assert!(!world.finds(ctx, PATIENT).await.contains(&d1), "nor in an emergency");
+}
+
+/// S-CON-10: of whom nothing is known, nothing is decided.
+async fn s_con_10_a_gateway_that_names_nobody_known_sees_nothing(store: Store) {
+    let world = World::new(store).await;
+    let [d1, ..] = hospital_a(&world, PATIENT).await;
+    world.agree().await;
+    world.permit_letters(PATIENT).await;
+    // An unknown one, none, and one of a community that is not the gateway's.
+    let count = 3;
+    for id in ["2.999.99", "", "2.999.20"] {
+        for user in [physician(), emergency()] {
+            let ctx = &mut through_gateway(&world, id, user);
+            assert!(world.finds(ctx, PATIENT).await.is_empty(), "{id}");
+            assert_eq!(world.retrieves(ctx, &[&d1]).await, refused(), "{id}");
+        }
+    }
+    assert_eq!(reasons(&world, "110132", 8).await, vec!["CON-NODE"; 4 * count]);
+    assert_eq!(world.audited("110127", 0).await, [""; 0]);
+    // A grant in an emergency is one of the organisation that the user is of.
+    let ctx = &mut through_gateway(&world, "2.999.40", emergency());
+    assert!(!world.finds(ctx, PATIENT).await.is_empty());
+    let grants = world.store.read().await.unwrap().grants().await.unwrap();
+    assert_eq!(grants.iter().map(|it| it.grant.organisation).collect::<Vec<_>>(), [D]);
 }

@@ -59,6 +59,8 @@ statements! {
     EVIDENCE_OF_UNIQUE_IDS = evidence!("p.patient_key IN (SELECT c.patient_key FROM claim c WHERE c.space = 2 \
         AND c.value {in_bytes $3} UNION SELECT e.patient_key FROM document_entry e WHERE e.unique_id {in_texts $4})");
     EVIDENCE_OF_KEYS = evidence!("p.patient_key {in_ints $3}", "");
+    ORGANISATION_BY_ID = "SELECT organisation_key, name, category, COALESCE(region, ''), standing FROM organisation \
+        WHERE id = $1";
 }
 
 /// The patients that a decision is about.
@@ -158,6 +160,24 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// The organisation with this id, whether it owns anything or not.
+    pub async fn find_organisation(&mut self, id: &str) -> Result<Option<Organisation>, StoreError> {
+        type Row = (i64, String, String, String, i64);
+        let found: Option<Row> = self.fetch_optional(&ORGANISATION_BY_ID, args![id]).await?;
+        let organisation =
+            |(key, name, category, region, standing): Row| organisation(key, [id, &name, &category, &region], standing);
+        found.map(organisation).transpose()
+    }
+}
+
+/// An organisation from its id, name, category and region, as they are kept.
+fn organisation(key: i64, [id, name, category, region]: [&str; 4], standing: i64) -> Result<Organisation, StoreError> {
+    let region = (!region.is_empty()).then(|| read(region, "organisation.region")).transpose()?;
+    let standing = if standing == 1 { Standing::Active } else { Standing::Suspended };
+    Ok(Organisation { key, id: id.into(), name: name.into(), category: category.into(), region, standing })
+}
+
 impl Evidence {
     fn survivor(&self, patient_key: i64) -> i64 {
         self.kin.get(&patient_key).map_or(patient_key, |kin| kin.survivor_key)
@@ -192,11 +212,8 @@ impl Evidence {
                 self.grants.entry(survivor).or_default().push(grant);
             }
             7 => {
-                let region = (!t4.is_empty()).then(|| read(&t4, "organisation.region")).transpose()?;
-                let standing = if n2 == Some(1) { Standing::Active } else { Standing::Suspended };
-                let (id, name, category) = (t1.into(), t2.into(), t3.into());
-                let organisation = Organisation { key: n1, id, name, category, region, standing };
-                self.organisations.insert(n1, Arc::new(organisation));
+                let found = organisation(n1, [&t1, &t2, &t3, &t4], n2.unwrap_or_default())?;
+                self.organisations.insert(n1, Arc::new(found));
             }
             _ => return Err(corrupt("kind of evidence")),
         }
