@@ -190,7 +190,7 @@ pub(super) async fn run(
     let nodes = Arc::new(Nodes::load(&store).await.context("the nodes cannot be read")?);
     let http_settings = settings::http_settings(config);
     let view = AuditView::new(store.clone(), auditor.clone(), &config.audit.site_id);
-    let (ledger, judge) = assertions::judge(config, &store).await?.unzip();
+    let (ledger, judge) = assertions::judge(config, &store, &auditor).await?.unzip();
     let clock = clock_watch::of(config, &metrics);
     if let Some(clock) = &clock {
         auditor.watch_clock(Arc::clone(clock));

@@ -7,23 +7,25 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::{
-    model::{AttributeProfile, Caller, PatientId, User},
+    model::{AttributeProfile, Caller, Ids, PatientId, RequestContext, User},
     security::{
         assertion::{
             AssertionSettings, AssertionVerifier, Presentation, Reason, Received, Refusal, Verified, claims, verify,
         },
         tls::PeerCertificate,
     },
+    service::{Auditor, audit::events},
     store::{AssertionLedger, AssertionUse, Store, StoreError, UseVerdict},
 };
 
-/// Who judges assertions: settings, a verifier, the ledger of all processes.
+/// Who judges assertions: settings, a verifier, the ledger of all processes, the trail for alerts.
 #[derive(Clone)]
 pub struct Assertions {
     settings: Arc<ArcSwap<AssertionSettings>>,
     verifier: Arc<dyn AssertionVerifier>,
     ledger: AssertionLedger,
     store: Store,
+    auditor: Auditor,
 }
 
 /// A request that brought an assertion.
@@ -72,8 +74,9 @@ impl Assertions {
         verifier: Arc<dyn AssertionVerifier>,
         ledger: AssertionLedger,
         store: Store,
+        auditor: Auditor,
     ) -> Self {
-        Self { settings: Arc::new(ArcSwap::from_pointee(settings)), verifier, ledger, store }
+        Self { settings: Arc::new(ArcSwap::from_pointee(settings)), verifier, ledger, store, auditor }
     }
 
     /// Takes other issuers and rules, for this and every later request.
@@ -131,12 +134,31 @@ impl Assertions {
         let detail = match self.ledger.enter(entry).await? {
             UseVerdict::Fresh => return Ok(()),
             UseVerdict::Replayed => "used before",
-            UseVerdict::OtherNode => "used before by another node",
-            UseVerdict::OtherBytes => "other signed octets under the same ID",
+            UseVerdict::OtherNode => {
+                let detail = "used before by another node";
+                self.alert(verified.issuer(), request, detail).await;
+                detail
+            }
+            UseVerdict::OtherBytes => {
+                let detail = "other signed octets under the same ID";
+                self.alert(verified.issuer(), request, detail).await;
+                detail
+            }
             UseVerdict::TooOld => "made before an unclean end of the machine",
             UseVerdict::Full => "the ledger is full",
         };
         Err(Refusal::new(Reason::Replay, detail).into())
+    }
+
+    /// S-XUA-21: a genuine assertion is in the wrong hands, or its token service makes two of one name. The request is refused
+    /// anyhow, so an alert that cannot be kept changes nothing; the store has told of it.
+    async fn alert(&self, issuer: &str, request: &AssertedRequest, detail: &str) {
+        let (node, reason) = (&**request.caller.name(), Reason::Replay.as_str());
+        tracing::warn!(node, reason, detail, "a user assertion was brought by whom it was not given to");
+        let message_id = Arc::clone(&request.message_id);
+        let ctx = RequestContext::new(request.caller.clone(), request.now, message_id, Ids::Random);
+        let event = events::denied(&self.auditor.parties(&ctx), None, issuer, reason, detail);
+        let _told = self.auditor.record(vec![event]).await;
     }
 
     /// Step 14: the patient that the assertion names, if it names one, is the patient of the request.

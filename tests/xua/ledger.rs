@@ -6,8 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use knoop::{
     model::{AttributeProfile, Caller, Node},
     security::assertion::{Reason, XmlSecVerifier},
-    service::assertions::{AssertedRequest, AssertionError, Assertions},
-    store::{AssertionLedger, AssertionUse, PostgresSettings, SqliteSettings, Store, StoreSettings, UseVerdict},
+    service::{
+        AuditSettings, Auditor,
+        assertions::{AssertedRequest, AssertionError, Assertions},
+    },
+    store::{
+        AssertionLedger, AssertionUse, AuditSearch, PostgresSettings, SqliteSettings, Store, StoreSettings, UseVerdict,
+    },
 };
 use libtest_mimic::{Completion, Failed, Trial as Test};
 
@@ -26,6 +31,11 @@ pub fn trials() -> Vec<Test> {
         ("x_17_replay_and_another_node", x_17_replay_and_another_node as fn(&Place)),
         ("x_17_a_second_process_knows_it_too", x_17_a_second_process_knows_it_too),
         ("s_xua_21_other_octets_and_forwarders", s_xua_21_other_octets_and_forwarders),
+        (
+            "s_xua_21_what_a_forwarder_brings_first_is_of_the_next_node",
+            s_xua_21_what_a_forwarder_brings_first_is_of_the_next_node,
+        ),
+        ("s_xua_21_use_by_another_node_is_an_alert", s_xua_21_use_by_another_node_is_an_alert),
         ("s_xua_22_once_is_once", s_xua_22_once_is_once),
         ("s_xua_23_entries_end_and_full_is_full", s_xua_23_entries_end_and_full_is_full),
         ("step_14_another_patient", step_14_another_patient),
@@ -93,6 +103,12 @@ fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
 }
 
+fn judge_of(store: &Store, ledger: &AssertionLedger) -> Assertions {
+    let verifier = Arc::new(XmlSecVerifier::new().unwrap());
+    let auditor = Auditor::new(store.clone(), AuditSettings::default());
+    Assertions::new(settings(), verifier, ledger.clone(), store.clone(), auditor)
+}
+
 fn entry(id: &str, message_id: &str, node: &str) -> AssertionUse {
     AssertionUse {
         issuer: kit::ISSUER.into(),
@@ -130,8 +146,7 @@ fn reason<T>(outcome: Result<T, AssertionError>) -> Option<Reason> {
 fn x_17_replay_and_another_node(place: &Place) {
     run(async {
         let (store, ledger) = place.open().await;
-        let verifier = Arc::new(XmlSecVerifier::new().unwrap());
-        let assertions = Assertions::new(settings(), verifier, ledger.clone(), store.clone());
+        let assertions = judge_of(&store, &ledger);
         let received = receive(&around(&Sample::new(now()).signed())).unwrap().unwrap();
         let mut other = node();
         (other.key, other.name) = (8, "other".into());
@@ -208,11 +223,81 @@ fn s_xua_21_other_octets_and_forwarders(place: &Place) {
     });
 }
 
+fn s_xua_21_what_a_forwarder_brings_first_is_of_the_next_node(place: &Place) {
+    run(async {
+        let (store, ledger) = place.open().await;
+        let mut once = entry("_c", "1", "gateway");
+        once.one_time = true;
+        let mut once_again = entry("_c", "2", "zkh");
+        once_again.one_time = true;
+        let mut other_octets = entry("_b", "7", "zkh2");
+        other_octets.digest = [2; 32];
+        for (entry, verdict) in [
+            (entry("_b", "1", "gateway"), UseVerdict::Fresh),
+            (entry("_b", "2", "gateway"), UseVerdict::Fresh),
+            // Other octets bind nothing.
+            (other_octets, UseVerdict::OtherBytes),
+            (entry("_b", "3", "zkh"), UseVerdict::Fresh),
+            (entry("_b", "4", "zkh2"), UseVerdict::OtherNode),
+            (entry("_b", "5", "gateway"), UseVerdict::Fresh),
+            (entry("_b", "4", "zkh2"), UseVerdict::OtherNode),
+            (entry("_b", "6", "zkh"), UseVerdict::Fresh),
+            // What may be used once is used by the forwarder.
+            (once, UseVerdict::Fresh),
+            (once_again, UseVerdict::Replayed),
+        ] {
+            assert_eq!(ledger.enter(entry.clone()).await, Ok(verdict), "{entry:?}");
+        }
+        // Of many at once one node gets it.
+        assert_eq!(ledger.enter(entry("_d", "0", "gateway")).await, Ok(UseVerdict::Fresh));
+        let uses = (1..=8).map(|n| ledger.enter(entry("_d", &n.to_string(), &format!("zkh{n}"))));
+        let verdicts: Vec<_> = futures_util::future::join_all(uses).await.into_iter().map(Result::unwrap).collect();
+        let fresh = verdicts.iter().filter(|verdict| **verdict == UseVerdict::Fresh).count();
+        assert_eq!(fresh, 1, "{verdicts:?}");
+        ledger.close().await.unwrap();
+        store.close().await;
+    });
+}
+
+fn s_xua_21_use_by_another_node_is_an_alert(place: &Place) {
+    run(async {
+        let (store, ledger) = place.open().await;
+        let assertions = judge_of(&store, &ledger);
+        let mut sample = Sample::new(now());
+        let received = |sample: &Sample| receive(&around(&sample.signed())).unwrap().unwrap();
+        let genuine = received(&sample);
+        let mut other = node();
+        (other.key, other.name) = (8, "other".into());
+        let alerts = async || {
+            let event = Some("110132".to_owned());
+            let search = AuditSearch { event, ..AuditSearch::default() };
+            let found = store.search_audit(&search, 10).await.unwrap();
+            found.into_iter().map(|found| found.body).collect::<Vec<String>>()
+        };
+        assert_eq!(reason(assertions.user(genuine.clone(), &request(node(), "1")).await), None);
+        assert_eq!(reason(assertions.user(genuine.clone(), &request(node(), "1")).await), Some(Reason::Replay));
+        assert_eq!(alerts().await, [""; 0], "a message that was sent twice is none");
+        assert_eq!(reason(assertions.user(genuine, &request(other, "2")).await), Some(Reason::Replay));
+        let told = alerts().await;
+        assert_eq!(told.len(), 1);
+        for part in ["110113", "XUA-REPLAY", "used before by another node", kit::ISSUER] {
+            assert!(told[0].contains(part), "{part}: {}", told[0]);
+        }
+        assert!(!told[0].contains(kit::NAME_ID), "nobody is named: {}", told[0]);
+        // The token service makes another one of the same name.
+        sample.name_id = "somebody.else@zkh.example".to_owned();
+        assert_eq!(reason(assertions.user(received(&sample), &request(node(), "3")).await), Some(Reason::Replay));
+        let told = alerts().await;
+        assert!(told.len() == 2 && told[0].contains("other signed octets"), "{told:?}");
+        ledger.close().await.unwrap();
+        store.close().await;
+    });
+}
+
 fn s_xua_22_once_is_once(place: &Place) {
     run(async {
         let (store, ledger) = place.open().await;
-        let verifier = Arc::new(XmlSecVerifier::new().unwrap());
-        let assertions = Assertions::new(settings(), verifier, ledger.clone(), store.clone());
+        let assertions = judge_of(&store, &ledger);
         let mut sample = Sample::new(now());
         sample.conditions += "<saml2:OneTimeUse/><saml2:ProxyRestriction Count=\"0\"/>";
         let received = receive(&around(&sample.signed())).unwrap().unwrap();
@@ -243,8 +328,7 @@ fn s_xua_23_entries_end_and_full_is_full(place: &Place) {
 fn step_14_another_patient(place: &Place) {
     run(async {
         let (store, ledger) = place.open().await;
-        let verifier = Arc::new(XmlSecVerifier::new().unwrap());
-        let assertions = Assertions::new(settings(), verifier, ledger.clone(), store.clone());
+        let assertions = judge_of(&store, &ledger);
         let mut sample = Sample::new(now());
         let name = "urn:oasis:names:tc:xacml:2.0:resource:resource-id";
         sample.attributes += &attribute(name, &["P-1^^^&amp;2.999.5&amp;ISO"]);

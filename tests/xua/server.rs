@@ -82,9 +82,9 @@ impl Server {
                 store.migrate().await.unwrap();
                 let ledger = AssertionLedger::own(&path.join("assertions"), "boot", 0).await.unwrap();
                 let verifier = Arc::new(Remembered::new(XmlSecVerifier::new().unwrap()));
-                let judge = Assertions::new(kit::settings(), verifier, ledger.clone(), store.clone());
-                let assertions = UserAssertions::new(Some(judge), [("ITI-18", mode)], AttributeProfile::Ihe);
                 let auditor = Auditor::new(store.clone(), AuditSettings::default());
+                let judge = Assertions::new(kit::settings(), verifier, ledger.clone(), store.clone(), auditor.clone());
+                let assertions = UserAssertions::new(Some(judge), [("ITI-18", mode)], AttributeProfile::Ihe);
                 let policy = Arc::new(Policy::from_toml(Policy::DEFAULT).unwrap());
                 let rules = AccessSettings { enforce: false, policy, next_policy: None, region: None, remote: None };
                 let access = Access::new(store.clone(), rules, auditor.clone());

@@ -14,7 +14,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{now_ms, until};
+use super::{now_ms, policy_in_force, until};
 use crate::{
     cli::{Failure, clock},
     config::{Config, DatabaseLocation, IssuerConfig, IssuerRevocation},
@@ -22,7 +22,7 @@ use crate::{
         assertion::{AssertionSettings, Authority, Issuer, Remembered, TrustedKey, XmlSecVerifier},
         tls::{AnchorSettings, RevocationSettings, stamps},
     },
-    service::assertions::Assertions,
+    service::{Auditor, assertions::Assertions},
     store::{AssertionLedger, Store},
 };
 
@@ -32,7 +32,11 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Who judges user assertions, and the ledger to be closed at the end; none when no issuer is configured.
-pub(super) async fn judge(config: &Config, store: &Store) -> Result<Option<(AssertionLedger, Assertions)>, Failure> {
+pub(super) async fn judge(
+    config: &Config,
+    store: &Store,
+    auditor: &Auditor,
+) -> Result<Option<(AssertionLedger, Assertions)>, Failure> {
     let Some(settings) = assertion_settings(config)? else { return Ok(None) };
     let ledger = match &config.database.location {
         DatabaseLocation::Postgres(_) => AssertionLedger::shared(store),
@@ -46,9 +50,10 @@ pub(super) async fn judge(config: &Config, store: &Store) -> Result<Option<(Asse
         }
     };
     tell_ending(&settings);
+    tell_without_meaning(config, &settings)?;
     let verifier = XmlSecVerifier::new().context("the verifier of assertions cannot be made")?;
     let verifier = Arc::new(Remembered::new(verifier));
-    let assertions = Assertions::new(settings, verifier, ledger.clone(), store.clone());
+    let assertions = Assertions::new(settings, verifier, ledger.clone(), store.clone(), auditor.clone());
     Ok(Some((ledger, assertions)))
 }
 
@@ -194,6 +199,20 @@ pub(super) fn keep_fresh(
             }
         }
     })
+}
+
+/// S-CON-10: what is accepted and then means nothing would show nothing, and nobody would know why.
+fn tell_without_meaning(config: &Config, settings: &AssertionSettings) -> Result<(), Failure> {
+    let policy = policy_in_force(config)?;
+    let without = policy.without_meaning(settings);
+    if config.access.enforce && !without.is_empty() {
+        let unknown = without.join(" ");
+        tracing::warn!(
+            unknown,
+            "assertions may say what the access policy does not know; who says nothing else sees nothing"
+        );
+    }
+    Ok(())
 }
 
 /// S-TLS-12

@@ -26,6 +26,7 @@ use crate::store::StoreError;
 statements! {
     ADD_ASSERTION_USE = "INSERT INTO assertion_use (assertion, digest, node, expires_ms) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (assertion) DO NOTHING";
+    BIND_ASSERTION_USE = "UPDATE assertion_use SET node = $2 WHERE assertion = $1 AND node = $3";
     ASSERTION_USE = "SELECT digest, node FROM assertion_use WHERE assertion = $1";
     ADD_ASSERTION_MESSAGE = "INSERT INTO assertion_message (message, expires_ms) VALUES ($1, $2) \
         ON CONFLICT (message) DO NOTHING";
@@ -53,7 +54,8 @@ pub struct AssertionUse {
     pub message_id: Box<str>,
     /// The node that brought it.
     pub node: Box<str>,
-    /// Nodes that bring assertions which others used.
+    /// Nodes that bring assertions of others, before or after those use them. None of them is the node that an assertion is
+    /// bound to.
     pub forwarders: Arc<[Box<str>]>,
     /// It may be used once only.
     pub one_time: bool,
@@ -211,13 +213,21 @@ impl AssertionUse {
         digest_of(&[self.issuer.as_bytes(), self.id.as_bytes()])
     }
 
+    fn forwards(&self, node: &str) -> bool {
+        self.forwarders.iter().any(|forwarder| **forwarder == *node)
+    }
+
+    /// Whether this use binds an assertion that only a forwarder brought until now: `node` is the one in the ledger.
+    fn binds(&self, node: &str) -> bool {
+        self.forwards(node) && !self.forwards(&self.node)
+    }
+
     /// What there is to say of this use when the first one is known.
     fn against(&self, digest: &[u8], node: &str) -> Option<UseVerdict> {
-        let forwards = |name: &str| self.forwarders.iter().any(|forwarder| **forwarder == *name);
         if digest != self.digest {
             return Some(UseVerdict::OtherBytes);
         }
-        if node != &*self.node && !forwards(node) && !forwards(&self.node) {
+        if node != &*self.node && !self.forwards(&self.node) {
             return Some(UseVerdict::OtherNode);
         }
         self.one_time.then_some(UseVerdict::Replayed)
@@ -227,9 +237,14 @@ impl AssertionUse {
         let key = self.key();
         let first = args![key.as_slice(), self.digest.as_slice(), &*self.node, self.expires_ms];
         if own.execute(&ADD_ASSERTION_USE, first).await? == 0 {
-            let known: Option<(Vec<u8>, String)> = own.fetch_optional(&ASSERTION_USE, args![key.as_slice()]).await?;
             let gone = || StoreError::Conflict { statement: "ASSERTION_USE", code: "forgotten meanwhile".to_owned() };
-            let (digest, node) = known.ok_or_else(gone)?;
+            let known = async || own.fetch_optional(&ASSERTION_USE, args![key.as_slice()]).await;
+            let (digest, mut node): (Vec<u8>, String) = known().await?.ok_or_else(gone)?;
+            if digest == self.digest && self.binds(&node) {
+                own.execute(&BIND_ASSERTION_USE, args![key.as_slice(), &*self.node, &*node]).await?;
+                // Another use may have bound it first.
+                (_, node) = known().await?.ok_or_else(gone)?;
+            }
             if let Some(verdict) = self.against(&digest, &node) {
                 return Ok(verdict);
             }
@@ -245,7 +260,12 @@ impl Tx {
         let key = entry.key();
         let first = args![key.as_slice(), entry.digest.as_slice(), &*entry.node, entry.expires_ms];
         if self.execute(&ADD_ASSERTION_USE, first).await? == 0 {
-            let (digest, node): (Vec<u8>, String) = self.fetch_one(&ASSERTION_USE, args![key.as_slice()]).await?;
+            let (digest, mut node): (Vec<u8>, String) = self.fetch_one(&ASSERTION_USE, args![key.as_slice()]).await?;
+            if digest == entry.digest && entry.binds(&node) {
+                self.execute(&BIND_ASSERTION_USE, args![key.as_slice(), &*entry.node, &*node]).await?;
+                // Another use may have bound it first.
+                (_, node) = self.fetch_one::<(Vec<u8>, String)>(&ASSERTION_USE, args![key.as_slice()]).await?;
+            }
             if let Some(verdict) = entry.against(&digest, &node) {
                 return Ok(verdict);
             }
