@@ -157,6 +157,7 @@ impl Config {
         let production = s.parsed("production", false);
         let limits = LimitsConfig::read(s);
         let xdm = XdmConfig::read(s, &limits);
+        let email = EmailConfig::read(s);
         Self {
             data: s.parsed("data", PathBuf::from("./knoop-data")),
             production,
@@ -172,9 +173,9 @@ impl Config {
             documents: DocumentsConfig::read(s, production),
             limits,
             xdm,
-            email: EmailConfig::read(s),
             pickup: PickupConfig::read(s),
-            access: AccessConfig::read(s, production),
+            access: AccessConfig::read(s, production, email.relay.is_some()),
+            email,
             audit: AuditConfig::read(s, production),
             client: ClientConfig::read(s),
             audit_delivery: AuditDeliveryConfig::read(s, production),

@@ -17,6 +17,7 @@ mod tls;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use lettre::Address;
 use tokio::sync::watch;
 
 pub(super) use self::{
@@ -40,7 +41,7 @@ use crate::{
         access::{EMERGENCY_ENDED, NOTIFY_PRIVACY_OFFICER, emergency_ended, notify_privacy_officer},
         audit_view::AuditView,
         jobs::{Clock, Jobs, Policy},
-        mail::{OPEN_MAIL, OPENING, SEND_MAIL, SENDING},
+        mail::{MailService, OPEN_MAIL, OPENING, SEND_MAIL, SENDING},
         nodes::Nodes,
         refusals::RefusalLog,
         repository::{CONFIRM_REGISTRATION, RegistryLink},
@@ -169,8 +170,9 @@ pub(super) async fn run(
     let Actors { registry, repository, tls, auditor, store, documents, data } = actors;
     let refusals = Arc::new(RefusalLog::open(data.folder()).context("the list of refusals cannot be opened")?);
     let metrics = Arc::new(Metrics::new());
-    let mut jobs = jobs(store.clone(), repository.clone(), auditor.clone());
     let mail = mail::mail(config, &store, &auditor, tls.client.clone());
+    let officer = mail.clone().zip(config.access.privacy_officer.clone());
+    let mut jobs = jobs(store.clone(), repository.clone(), auditor.clone(), officer);
     let packages = match config.xdm.serve {
         true => Some(packages::of(config, registry.as_ref(), importer, &store, &auditor, mail.clone())?),
         false => None,
@@ -300,7 +302,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// For what is done in the own database: again within seconds, and never given up.
+/// For what is done in the own database, and the word to the privacy officer: again within seconds, and never given up.
 const PROMPT: Policy = Policy {
     at_a_time: 4,
     in_flight: 4,
@@ -311,10 +313,15 @@ const PROMPT: Policy = Policy {
 };
 
 /// The worker with the handlers of what is done later.
-fn jobs(store: Store, repository: Option<Repository>, auditor: Auditor) -> Jobs {
+fn jobs(
+    store: Store,
+    repository: Option<Repository>,
+    auditor: Auditor,
+    officer: Option<(MailService, Address)>,
+) -> Jobs {
     let clock: Clock = Arc::new(now_ms);
     let jobs = Jobs::new(store.clone(), Arc::clone(&clock))
-        .with(NOTIFY_PRIVACY_OFFICER, PROMPT, notify_privacy_officer(store.clone(), Arc::clone(&clock)))
+        .with(NOTIFY_PRIVACY_OFFICER, PROMPT, notify_privacy_officer(store.clone(), Arc::clone(&clock), officer))
         .with(EMERGENCY_ENDED, PROMPT, emergency_ended(store, Arc::clone(&clock), auditor));
     match repository {
         Some(repository) => jobs.with(CONFIRM_REGISTRATION, Policy::default(), repository.confirm_registration(clock)),

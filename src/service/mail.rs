@@ -6,6 +6,7 @@
 //!
 //! Source: spec xdm §6 (R-32-24 to R-32-31); design section 9 (Jobs).
 
+mod alert;
 mod deliver;
 mod inbox;
 mod make;

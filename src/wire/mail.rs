@@ -15,7 +15,10 @@ mod notice;
 #[cfg(test)]
 mod tests;
 
-pub use compose::{ComposeError, Envelope, encrypted, link_entity, package_entity, plain, receipt, reference, signed};
+pub use compose::{
+    ComposeError, Envelope, announcement, encrypted, link_entity, package_entity, plain, receipt, reference, signed,
+    text_entity,
+};
 pub use disposition::{Disposition, Outcome};
 pub use entity::{Entity, MailError, MailLimits, canonical};
 pub use incoming::{Attachment, Content, Incoming};

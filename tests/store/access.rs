@@ -3,6 +3,7 @@
 mod acceptance;
 mod acknowledged;
 mod hidden;
+mod officer;
 mod pushes;
 mod rim;
 mod world;
@@ -10,5 +11,8 @@ mod world;
 use libtest_mimic::Trial;
 
 pub fn trials() -> Vec<Trial> {
-    [acceptance::trials(), acknowledged::trials(), hidden::trials(), pushes::trials()].into_iter().flatten().collect()
+    [acceptance::trials(), acknowledged::trials(), hidden::trials(), officer::trials(), pushes::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

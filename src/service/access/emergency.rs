@@ -1,4 +1,4 @@
-//! Breaking the glass: recorded, and the privacy officer told, before anything is shown.
+//! Breaking the glass: recorded, and the word to the privacy officer on its way, before anything is shown.
 //!
 //! Source: S-CON-20 to S-CON-23.
 
@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use lettre::Address;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Requester, record};
@@ -17,11 +18,12 @@ use crate::{
         Auditor, ServiceError,
         audit::events::Parties,
         jobs::{Clock, Handler, Outcome},
+        mail::MailService,
     },
     store::{AskedPatients, Combination, Evidence, NewGrant, NewJob, Priority, RunningGrant, Store, StoreError},
 };
 
-/// Kind of the jobs that put a grant on the list of the privacy officer (within five minutes, S-CON-22).
+/// Kind of the jobs that tell the privacy officer of a grant (within five minutes, S-CON-22).
 pub const NOTIFY_PRIVACY_OFFICER: &str = "notify-privacy-officer";
 /// Kind of the jobs that note the end of a grant.
 pub const EMERGENCY_ENDED: &str = "emergency-ended";
@@ -126,14 +128,25 @@ fn leave_out_granted(opened: &mut BTreeMap<i64, Vec<OrganisationKey>>, running: 
     });
 }
 
-/// The handler of [`NOTIFY_PRIVACY_OFFICER`].
-pub fn notify_privacy_officer(store: Store, clock: Clock) -> Handler {
+/// How long the privacy officer may be without word. Source: S-CON-22.
+const TOLD_WITHIN_MS: i64 = 300_000;
+
+/// The handler of [`NOTIFY_PRIVACY_OFFICER`]. With an officer it is one mail for each grant, which counts as told when the relay has
+/// it; without, the grant stands on the list that `knoop consent emergencies` prints, and nobody is called.
+pub fn notify_privacy_officer(store: Store, clock: Clock, officer: Option<(MailService, Address)>) -> Handler {
     Arc::new(move |job| {
-        let (store, now_ms) = (store.clone(), clock());
+        let (store, officer, now_ms) = (store.clone(), officer.clone(), clock());
         Box::pin(async move {
             let Ok(OfGrant { grant }) = serde_json::from_str(&job.payload) else {
                 return Outcome::Failed("the job cannot be read".to_owned());
             };
+            if let Some((mail, address)) = &officer
+                && let Err(problem) = mail.tell_of_emergency(address, grant, job.created_ms, now_ms).await
+            {
+                let late = now_ms.saturating_sub(job.created_ms) > TOLD_WITHIN_MS;
+                record::officer_not_told(grant, &problem.to_string(), late);
+                return Outcome::Again(problem.to_string());
+            }
             let noted = store.write(move |tx| Box::pin(async move { tx.notify_of_grant(grant, now_ms).await })).await;
             noted.map_or_else(|error: StoreError| Outcome::Again(error.to_string()), |_| Outcome::Done)
         })

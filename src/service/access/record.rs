@@ -67,6 +67,18 @@ pub(super) fn tell_of_emergency(ctx: &RequestContext, grants: usize) {
     warn!(node, grants, "documents were opened in an emergency; knoop consent emergencies lists them");
 }
 
+/// The privacy officer has no word of a grant yet: a warning, and an error when that has lasted too long (S-CON-22).
+pub(super) fn officer_not_told(grant: i64, problem: &str, late: bool) {
+    if late {
+        error!(
+            grant,
+            problem, "the privacy officer could not be told of an emergency; knoop consent emergencies lists it"
+        );
+    } else {
+        warn!(grant, problem, "the privacy officer could not be told of an emergency yet");
+    }
+}
+
 /// The glass was to be broken, and that could not be recorded; nothing was opened.
 pub(super) fn emergency_refused(ctx: &RequestContext, problem: &ServiceError) {
     let node = &**ctx.caller.name();

@@ -69,6 +69,11 @@ pub fn link_entity(notice: &Notice, link: &Link) -> Vec<u8> {
     text(notice.with_link(link, false)).formatted()
 }
 
+/// The entity that is signed where there are words only.
+pub fn text_entity(said: String) -> Vec<u8> {
+    text(said).formatted()
+}
+
 fn text(text: String) -> SinglePart {
     SinglePart::plain(text)
 }
@@ -143,6 +148,19 @@ pub fn reference(envelope: &Envelope, notice: &Notice, link: &Link) -> Result<Ve
     Ok(envelope.builder(subject).singlepart(text(notice.with_link(link, true)))?.formatted())
 }
 
+/// A few words that anybody can read. It says that a program wrote it, so that no other program answers (RFC 3834 §5).
+///
+/// # Errors
+/// When the builder refuses.
+pub fn announcement(envelope: &Envelope, subject: &str, said: String) -> Result<Vec<u8>, ComposeError> {
+    let builder = envelope.builder(subject).raw_header(by_program("auto-generated"));
+    Ok(builder.singlepart(text(said))?.formatted())
+}
+
+fn by_program(how: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), how.to_owned())
+}
+
 /// A receipt for the mail `original`, which was addressed to `envelope.from` (R-32-28, R-32-30). The text of a failure is ours:
 /// codes and counts. It says that a program wrote it, so that no other program answers (RFC 3834 §3.1.7).
 ///
@@ -174,7 +192,5 @@ pub fn receipt(envelope: &Envelope, original: &str, outcome: &Outcome) -> Result
         parts.headers_mut().set(kind);
     }
     let builder = envelope.builder("XDM receipt").in_reply_to(original.to_owned());
-    let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
-    let builder = builder.raw_header(HeaderValue::new(automatic, "auto-replied".to_owned()));
-    Ok(builder.multipart(parts)?.formatted())
+    Ok(builder.raw_header(by_program("auto-replied")).multipart(parts)?.formatted())
 }

@@ -175,7 +175,7 @@ async fn run_jobs(world: &World, now_ms: i64) {
         .with(
             NOTIFY_PRIVACY_OFFICER,
             Policy::default(),
-            notify_privacy_officer(world.store.clone(), Arc::clone(&clock)),
+            notify_privacy_officer(world.store.clone(), Arc::clone(&clock), None),
         )
         .with(EMERGENCY_ENDED, Policy::default(), emergency_ended(world.store.clone(), clock, world.auditor.clone()));
     jobs.run_due().await.unwrap();
