@@ -4,6 +4,7 @@
 //! mirror. Every answer of every test is kept and held against the schemas at the end, and so are all logs and metrics
 //! against the patients that the tests invented.
 
+mod asserted;
 mod atna;
 mod audit;
 mod audit_heads;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         slow::trials(),
         bad_input::trials(),
         durability::trials(),
+        asserted::trials(),
         atna::trials(),
         audit::trials(),
         audit_heads::trials(),

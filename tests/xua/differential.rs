@@ -13,7 +13,8 @@ use crate::{
     trials,
 };
 
-/// So many assertions are generated, unless `KNOOP_TEST_DIFFERENTIAL` asks for another number.
+/// So many assertions are generated, unless `KNOOP_TEST_DIFFERENTIAL` asks for another number: 500 at least when a library
+/// changes its version, which takes minutes (S-SIG-06).
 const ASSERTIONS: u64 = 150;
 
 pub fn trials() -> Vec<Test> {

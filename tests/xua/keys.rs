@@ -17,7 +17,7 @@ use openssl::{
 };
 use tempfile::TempDir;
 
-use crate::kit::SAML2;
+use super::kit::SAML2;
 
 /// Whether the commands are here.
 pub fn available() -> Result<(), String> {

@@ -21,7 +21,7 @@ use knoop::{
     },
 };
 
-use crate::keys::sts;
+use super::keys::sts;
 
 pub const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
 pub const WSA: &str = "http://www.w3.org/2005/08/addressing";
