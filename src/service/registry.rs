@@ -9,6 +9,7 @@ mod acknowledgements;
 mod associations;
 mod audited;
 mod effects;
+mod numbers;
 mod patients;
 mod register;
 mod stored_query;
@@ -17,6 +18,7 @@ mod unique_ids;
 use std::sync::Arc;
 
 pub(in crate::service) use audited::Identified;
+pub(in crate::service) use numbers::PatientNumbers;
 pub(in crate::service) use register::withdrawn;
 pub(in crate::service) use unique_ids::non_identical;
 

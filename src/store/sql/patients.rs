@@ -14,6 +14,9 @@ statements! {
     TOUCH_PATIENT = "UPDATE patient SET write_seq = write_seq + 1 WHERE patient_key = $1 \
         RETURNING patient_key, survivor_key";
     PATIENT_BY_ID = "SELECT patient_key, survivor_key FROM patient WHERE authority = $1 AND id = $2";
+    /// The identity and all that were merged into it; none where it was merged away itself.
+    IDENTITIES_OF = "SELECT k.authority, k.id FROM patient p JOIN patient k ON k.survivor_key = p.patient_key \
+        WHERE p.survivor_key = p.patient_key AND p.authority = $1 AND p.id = $2 ORDER BY k.patient_key";
     INSERT_PATIENT = "INSERT INTO patient (authority, id, survivor_key, write_seq, created_ms, source) \
         VALUES ($1, $2, 0, 0, $3, $4) ON CONFLICT (authority, id) DO NOTHING";
     NEW_PATIENT_SURVIVES = "UPDATE patient SET survivor_key = patient_key \
@@ -149,6 +152,11 @@ impl Tx {
     pub async fn find_patient(&mut self, id: &PatientId) -> Result<Option<PatientRow>, StoreError> {
         let values = args![id.authority().as_str(), id.id()];
         Ok(self.fetch_optional::<(i64, i64)>(&PATIENT_BY_ID, values).await?.map(PatientRow::from))
+    }
+
+    /// Authority and id of a surviving identity and of all that were merged into it.
+    pub async fn identities_of(&mut self, id: &PatientId) -> Result<Vec<(String, String)>, StoreError> {
+        self.fetch_all(&IDENTITIES_OF, args![id.authority().as_str(), id.id()]).await
     }
 
     /// Makes an identity unless it is there. `source` says who told of it: `submission`, or the feed.
