@@ -178,7 +178,7 @@ struct ForeignArgs {
     /// Number of the patient in place of the BSN, as CX [default: the one that the documents name]
     #[arg(long, value_name = "CX", requires = "without_bsn", help_heading = "Foreign receivers")]
     number: Option<PatientId>,
-    /// A document whose text was looked at and may go, by uniqueId; may be repeated
+    /// A document that somebody has looked at and lets go, by uniqueId; may be repeated. Its body is not searched for a BSN
     #[arg(long, value_name = "ID", requires = "without_bsn", help_heading = "Foreign receivers")]
     confirmed: Vec<String>,
 }
@@ -366,7 +366,7 @@ fn report(args: &PackArgs, made: &Exported) {
                 told
             })
             .collect();
-        let whole = json!({
+        let mut whole = json!({
             "package": args.out,
             "submissionSets": sets,
             "documents": documents,
@@ -374,6 +374,9 @@ fn report(args: &PackArgs, made: &Exported) {
             "dicomObjects": made.dicom_objects,
             "warnings": made.warnings,
         });
+        if !made.unsearched.is_empty() {
+            whole["unsearched"] = made.unsearched.iter().map(|unique_id| &**unique_id).collect();
+        }
         println!("{whole}");
         return;
     }

@@ -30,9 +30,9 @@ pub use request::{Addressing, Detail, ExportRequest, Homes, Room, Selection, Sen
 
 use crate::{model::RequestContext, service::audit::events::Verdict, wire::xdm::names};
 use draft::{Draft, Plan};
-use package::{Package, Search};
+use package::Package;
 use record::Identity;
-use without_bsn::NumberTable;
+use without_bsn::{NumberTable, Search};
 
 /// A package that was made.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +43,8 @@ pub struct Exported {
     pub document_bytes: u64,
     /// DICOM objects that the DICOMDIR names.
     pub dicom_objects: usize,
+    /// Where there may be no BSN: DICOM objects, by their uniqueId at the origin. What their pictures show is not searched.
+    pub unsearched: Vec<Arc<str>>,
     /// What was left out or made up, in words without patient data.
     pub warnings: Vec<String>,
 }
@@ -126,7 +128,7 @@ async fn make(
     if matches!(request.target, Target::Tree(_)) {
         plan.refuse_large()?;
     }
-    let confirmed = request.without_bsn.iter().flat_map(|order| order.confirmed.iter().cloned()).collect();
+    let confirmed = request.without_bsn.iter().flat_map(|order| order.confirmed.iter().cloned());
     let search = plan.scanner.take().map(|scanner| Search::new(scanner, confirmed));
     let mut package = Package::create(&request.target, watcher, search)?;
     let now = ctx.now_dtm();
@@ -155,8 +157,15 @@ async fn make(
         document_bytes: plan.document_bytes(),
         dicom_objects: written.dicom_objects,
         sets: plan.drafts.into_iter().map(Draft::told).collect(),
+        unsearched: written.pictures,
         warnings: plan.warnings,
     };
+    let count = exported.unsearched.len();
+    if count > 0 {
+        let text =
+            format!("{count} DICOM objects are pictures: look at them, no program reads a BSN in what they show");
+        exported.warnings.push(text);
+    }
     exported.warnings.extend(written.warnings);
     Ok((finished, exported))
 }

@@ -2,22 +2,29 @@
 
 use std::{
     fs,
+    io::{Cursor, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
 };
 
+use flate2::{Compression, write::ZlibEncoder};
 use libtest_mimic::Trial;
-use serde_json::Value;
+use serde_json::{Value, json};
+use zip::{ZipWriter, write::SimpleFileOptions};
 
 use super::{
     dicom::dicom_of,
     fresh_server,
     package::{Opened, audited, here, pack_in},
 };
-use crate::harness::{
-    TestServer, plain,
-    sample::{self, Submission, names},
+use crate::{
+    harness::{
+        TestServer, plain,
+        sample::{self, Submission, names},
+        trail,
+    },
+    xdm_jobs::kit::{ordered, settled},
 };
 
 const BSN: &str = "999900018^^^&2.16.840.1.113883.2.4.6.3&ISO";
@@ -36,7 +43,12 @@ pub fn trials() -> Vec<Trial> {
         k_32_one_patient_has_one_number_in_a_package,
         k_32_a_table_that_others_may_read_is_refused,
         k_32_what_is_confirmed_must_be_there,
-        k_32_embedded_content_is_told,
+        k_32_a_bsn_in_a_pdf_or_office_file_holds_the_export,
+        k_32_what_no_program_can_search_is_named_and_held_until_it_is_confirmed,
+        k_32_an_order_over_http_names_what_a_person_must_look_at,
+        k_32_a_number_that_is_only_said_to_be_a_bsn_holds_the_export,
+        k_32_a_bsn_that_only_another_document_of_the_patient_names_holds_the_export,
+        k_32_a_bsn_of_a_merged_identity_holds_the_export,
         r_32_41_an_export_that_fails_last_is_told_as_failed,
     ]
     .into()
@@ -88,6 +100,11 @@ fn k_32_no_bsn_is_left_in_metadata_and_dicom_headers() {
     assert_eq!(line["submissionSets"][0], told["submissionSets"][0]["uniqueId"]);
     assert_eq!(line["documents"][0]["uniqueId"], fresh.as_str());
     assert_eq!(line["documents"][0]["original"], image.unique_id().as_str());
+    assert_eq!(
+        told["unsearched"],
+        json!([image.unique_id()]),
+        "what a picture shows is not searched, and that is told"
+    );
     assert_eq!(fs::metadata(&table).expect("a table").permissions().mode() & 0o777, 0o600);
 }
 
@@ -266,13 +283,153 @@ fn k_32_what_is_confirmed_must_be_there() {
     refused(&folder, &pack_files(&folder, &["--number", NUMBER, "--confirmed", "2.999.404"]), "2.999.404");
 }
 
-fn k_32_embedded_content_is_told() {
-    let content =
+/// A PDF whose one page shows this.
+fn pdf(shown: &str) -> Vec<u8> {
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(format!("BT /F1 12 Tf {shown} ET").as_bytes()).expect("memory");
+    let packed = packed.finish().expect("memory");
+    let font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>";
+    let head =
+        format!("%PDF-1.4\n1 0 obj {font} endobj\n2 0 obj <</Filter/FlateDecode/Length {}>> stream\n", packed.len());
+    [head.as_bytes(), &packed, b"\nendstream endobj\ntrailer <</Root 3 0 R>>\n%%EOF\n"].concat()
+}
+
+fn docx(text: &str) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, octets) in [("[Content_Types].xml", "<Types/>"), ("word/document.xml", text)] {
+        zip.start_file(name, SimpleFileOptions::default()).expect("memory");
+        zip.write_all(octets.as_bytes()).expect("memory");
+    }
+    zip.finish().expect("memory").into_inner()
+}
+
+const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+
+fn k_32_a_bsn_in_a_pdf_or_office_file_holds_the_export() {
+    let server = fresh_server();
+    for (kind, with, without) in [
+        ("application/pdf", pdf("[(9999)-250(00)12(018)] TJ"), pdf("(Een brief over niets) Tj")),
+        (DOCX, docx("<w:t>9999</w:t><w:t>00018</w:t>"), docx("<w:t>Een brief over niets</w:t>")),
+    ] {
+        let number = sample::patient();
+        let letter = |info: &str| {
+            let entry = sample::provided(&number).set("mimeType", kind).slot("sourcePatientId", &[&number]);
+            entry.slot("sourcePatientInfo", &[info])
+        };
+        let harmless = letter("PID-19|999900018");
+        server.provide(&Submission::with(&number, &[&harmless]), &[(&harmless.id(), &without)]).expect_success();
+        let (_, made) = pack_own(&server, &number);
+        assert!(made.status.success(), "{kind}: {}", String::from_utf8_lossy(&made.stderr));
+        let letter = letter("PID-19|999900018");
+        server.provide(&Submission::with(&number, &[&letter]), &[(&letter.id(), &with)]).expect_success();
+        held(&server, &number, kind);
+    }
+}
+
+/// Documents that no program can search, and one that it can: the ids of the first, and all.
+fn unsearched(server: &TestServer, patient: &str) -> (Vec<String>, Vec<String>) {
+    let embedded =
         format!("<ClinicalDocument><text representation=\"B64\">{}</text></ClinicalDocument>", "QUJD".repeat(60));
-    let folder = files(content.as_bytes(), "a.xml");
-    let made = pack_files(&folder, &["--number", NUMBER, "--json"]);
-    let told = String::from_utf8_lossy(&made.stdout);
-    assert!(made.status.success() && told.contains("1 documents hold something as base64"), "{told}");
+    let kinds: [(&str, &[u8]); 4] = [
+        ("application/pdf", b"%PDF-1.4\n1 0 obj <</Subtype/Image>> stream\nx\nendstream endobj\n%%EOF"),
+        ("text/xml", embedded.as_bytes()),
+        ("image/jpeg", b"\xFF\xD8\xFF\xE0"),
+        ("text/plain", b"een brief"),
+    ];
+    let entries = kinds.map(|(kind, _)| sample::provided(patient).set("mimeType", kind));
+    let ids = entries.each_ref().map(|entry| entry.id());
+    let octets: Vec<(&str, &[u8])> = ids.iter().zip(kinds).map(|(id, (_, octets))| (id.as_str(), octets)).collect();
+    server.provide(&Submission::with(patient, &entries.each_ref()), &octets).expect_success();
+    let all: Vec<String> = entries.iter().map(|entry| entry.unique_id()).collect();
+    (all[..3].to_vec(), all)
+}
+
+fn k_32_what_no_program_can_search_is_named_and_held_until_it_is_confirmed() {
+    let server = fresh_server();
+    let (unsearched, all) = unsearched(&server, BSN);
+    let here = here();
+    let table = here.join("t.jsonl").display().to_string();
+    let mut arguments = vec!["--patient", BSN, "--without-bsn", &table, "--number", NUMBER];
+    let mut open = unsearched.clone();
+    while let Some(confirmed) = unsearched.get(unsearched.len() - open.len()) {
+        let held = pack_in(&server, &here, &arguments);
+        let told = String::from_utf8_lossy(&held.stderr).into_owned();
+        assert_eq!(held.status.code(), Some(1), "{told}");
+        assert!(told.contains("XdmBsnUnsearched"), "{told}");
+        for id in &all {
+            assert_eq!(told.contains(id.as_str()), open.contains(id), "{id} in {told}");
+        }
+        assert_eq!(fs::read_dir(&here).expect("a folder").count(), 0, "nothing is left");
+        arguments.extend(["--confirmed", confirmed]);
+        open.remove(0);
+    }
+    let made = pack_in(&server, &here, &arguments);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+fn k_32_an_order_over_http_names_what_a_person_must_look_at() {
+    let server = fresh_server();
+    let (unsearched, all) = unsearched(&server, BSN);
+    let order = |confirmed: &[String]| {
+        let without = json!({ "number": NUMBER, "confirmed": confirmed });
+        settled(&server, &ordered(&server, &json!({ "patient": BSN, "withoutBsn": without })))
+    };
+    let failed = order(&[]);
+    assert_eq!(
+        (&failed["state"], &failed["problem"]["code"]),
+        (&"failed".into(), &"XdmBsnUnsearched".into()),
+        "{failed}"
+    );
+    let text = failed["problem"]["text"].as_str().expect("a text");
+    assert!(unsearched.iter().all(|id| text.contains(id.as_str())) && !text.contains(&all[3]), "{text}");
+    assert_eq!(order(&unsearched)["state"], "done");
+}
+
+/// A letter of a patient whom nothing but a number of the hospital is known of.
+fn letter_of(server: &TestServer, number: &str, body: &[u8]) {
+    let letter = sample::provided(number).slot("sourcePatientId", &[number]);
+    server.provide(&Submission::with(number, &[&letter]), &[(&letter.id(), body)]).expect_success();
+}
+
+fn k_32_a_number_that_is_only_said_to_be_a_bsn_holds_the_export() {
+    let server = fresh_server();
+    for body in ["Geachte collega, BSN 999900018", "<burgerservicenummer>9999.00.018</burgerservicenummer>"] {
+        let number = sample::patient();
+        letter_of(&server, &number, body.as_bytes());
+        held(&server, &number, body);
+    }
+    let number = sample::patient();
+    letter_of(&server, &number, b"BSN niet bekend, telefoon 0201234567, rekening 123456788");
+    let (_, made) = pack_own(&server, &number);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+fn k_32_a_bsn_that_only_another_document_of_the_patient_names_holds_the_export() {
+    let server = fresh_server();
+    let number = sample::patient();
+    let other = sample::provided(&number).slot("sourcePatientId", &[&number]);
+    let other = other.slot("sourcePatientInfo", &[&format!("PID-3|{BSN}~{number}")]);
+    server.provide(&Submission::with(&number, &[&other]), &[(&other.id(), b"een andere brief")]).expect_success();
+    let letter = sample::provided(&number).slot("sourcePatientId", &[&number]);
+    server.provide(&Submission::with(&number, &[&letter]), &[(&letter.id(), b"nr. 999900018")]).expect_success();
+    let here = here();
+    let table = here.join("t.jsonl").display().to_string();
+    let held = pack_in(&server, &here, &["--document", &letter.unique_id(), "--without-bsn", &table]);
+    let told = String::from_utf8_lossy(&held.stderr).into_owned();
+    assert_eq!(held.status.code(), Some(1), "{told}");
+    assert!(told.contains("XdmBsnLeft") && !told.contains("99990"), "{told}");
+}
+
+fn k_32_a_bsn_of_a_merged_identity_holds_the_export() {
+    let server = fresh_server();
+    letter_of(&server, NUMBER, b"nr. 999900018");
+    let (_, made) = pack_own(&server, NUMBER);
+    assert!(made.status.success(), "nobody knows this number yet: {}", String::from_utf8_lossy(&made.stderr));
+    let known = sample::provided(BSN).slot("sourcePatientId", &[NUMBER]);
+    server.provide(&Submission::with(BSN, &[&known]), &[(&known.id(), b"een brief")]).expect_success();
+    let merge = "UPDATE patient SET survivor_key = (SELECT patient_key FROM patient WHERE id = 'A0012345') WHERE id = '999900018'";
+    trail::tamper(&server.prepared, false, merge);
+    held(&server, NUMBER, "merged");
 }
 
 fn r_32_41_an_export_that_fails_last_is_told_as_failed() {

@@ -14,7 +14,7 @@ use super::{
     ExportError, ExportRequest, ExportedSet, Place, Sets,
     metadata::{entry_on_medium, member, of_scheme, slot},
     record::Identity,
-    without_bsn::{Rewritten, Scanner},
+    without_bsn::{Rewritten, Said, Scanner},
 };
 use crate::{
     model::{
@@ -97,6 +97,8 @@ pub(super) struct PlannedDocument {
     pub(super) created: Box<str>,
     /// Named by the DICOMDIR.
     pub(super) is_dicom: bool,
+    /// How its octets are searched, where there may be no BSN in them.
+    pub(super) said: Said,
     /// It gets another patient number on its way.
     pub(super) rewritten: Option<Box<Rewritten>>,
     /// Its parts, where it has several.
@@ -281,6 +283,7 @@ impl Draft {
             packing: Packing::of(&placed.media_type),
             created: slot(&entry, v::SLOT_CREATION_TIME).into(),
             is_dicom,
+            said: Said::of(&placed.media_type),
             rewritten: rewritten.map(Box::new),
             parts: placed.parts,
             directories: placed.directories,

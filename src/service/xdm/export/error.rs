@@ -75,6 +75,12 @@ pub enum ExportError {
     /// The final scan found something (K-32).
     #[error("XdmBsnLeft: {0} still holds a BSN or the name of its authority; take the document out, or confirm it")]
     BsnLeft(String),
+    /// Documents that no program can search, and that nobody has looked at (K-32).
+    #[error(
+        "XdmBsnUnsearched: no program can search these documents for a BSN: {}; look at them, and take them out or confirm them",
+        .0.join(", ")
+    )]
+    BsnUnsearched(Vec<String>),
     /// There is a file already.
     #[error("{} is there already", .0.display())]
     Occupied(PathBuf),
@@ -114,6 +120,7 @@ impl ExportError {
                 | Self::Missing(_)
                 | Self::NotFound(_)
                 | Self::BsnLeft(_)
+                | Self::BsnUnsearched(_)
                 | Self::BsnUnreadable(..)
                 | Self::DicomPart(_)
         )
@@ -163,7 +170,8 @@ impl ExportError {
             | Self::NotFound(_)
             | Self::BsnUnreadable(..)
             | Self::DicomPart(_)
-            | Self::BsnLeft(_) => false,
+            | Self::BsnLeft(_)
+            | Self::BsnUnsearched(_) => false,
         }
     }
 
@@ -187,6 +195,7 @@ impl ExportError {
             Self::NotConfirmable(_) => "XdmNotConfirmable",
             Self::BsnUnreadable(..) | Self::DicomPart(_) => "XdmBsnUnreadable",
             Self::BsnLeft(_) => "XdmBsnLeft",
+            Self::BsnUnsearched(_) => "XdmBsnUnsearched",
             Self::Occupied(_) | Self::Tree(TreeError::Occupied(_)) => "XdmOccupied",
             Self::Zip(_) | Self::Tree(_) | Self::Io(_) | Self::Document(_) | Self::Aborted => "XdmIo",
             Self::Store(_) => "XDSRegistryError",

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use unicode_normalization::UnicodeNormalization;
 
-use objects::{What, is_text, original_sets, patient_of, uuid_of, what_is};
+use objects::{What, original_sets, patient_of, uuid_of, what_is};
 use parts::Patient;
 
 use super::{
@@ -51,6 +51,7 @@ pub(super) async fn plan(
         generations: Generations::default(),
         given: HashSet::new(),
         pseudonyms: request.without_bsn.as_ref().map(Pseudonyms::new),
+        patients: HashSet::new(),
         parts: PartsFile::new(request.room.clone()),
     };
     if let Origin::Files(files) = origin {
@@ -79,6 +80,8 @@ struct Planner<'a> {
     /// uniqueIds and entryUUIDs of the documents that the origin showed, where they were asked for by id.
     given: HashSet<String>,
     pseudonyms: Option<Pseudonyms<'a>>,
+    /// Patients whose other numbers are known, where there may be no BSN.
+    patients: HashSet<String>,
     parts: PartsFile,
 }
 
@@ -268,12 +271,15 @@ impl Planner<'_> {
         let (known_as, wanted) = (patient_of(&entry), Wanted::of(&entry, file));
         let mut rewritten = None;
         if let Some(pseudonyms) = &mut self.pseudonyms {
+            if let Some(patient) = &known_as
+                && self.patients.insert(patient.clone())
+                && let Some(numbers) = origin.numbers_of(patient).await?
+            {
+                pseudonyms.patient(&numbers)?;
+            }
             let bare = bare_media_type(media_type(&entry));
             let changed = pseudonyms.entry(ctx, origin, &mut entry, &wanted, bare == DICOM_MEDIA_TYPE).await?;
             rewritten = changed.rewritten;
-            if !is_text(&bare) {
-                pseudonyms.cannot_be_read();
-            }
         }
         let kind = media_type(&entry).to_owned();
         let divided = match is_multipart(&kind) {
@@ -322,7 +328,7 @@ impl Planner<'_> {
             let sets: Vec<String> = self.plan.drafts.iter().map(|draft| draft.unique_id().to_owned()).collect();
             self.plan.scanner = Some(pseudonyms.scanner());
             self.plan.table = pseudonyms.lines(&ctx.now.to_string(), &sets);
-            self.plan.warnings.extend(pseudonyms.warnings());
+            self.plan.warnings.extend(pseudonyms.warning().map(str::to_owned));
         }
         for (count, what) in [(self.on_demand, "on-demand"), (self.deprecated, "deprecated")] {
             if count > 0 {

@@ -19,7 +19,7 @@ use crate::{
         QueryAnswer, RegistryResponse, RequestContext, ResponseStatus, XdsErrorCode,
         rim::{AdhocQueryRequest, DocumentRequest, RegistryObject},
     },
-    service::{Registry, Repository, repository::DocumentReader},
+    service::{Registry, Repository, registry::PatientNumbers, repository::DocumentReader},
     wire::xdm::metadata_write::from_store,
 };
 
@@ -170,6 +170,14 @@ impl Origin {
                 Ok(answer.object_refs.iter().map(ToString::to_string).collect())
             }
             Self::Files(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The numbers of a patient, where the registry of this process knows them.
+    pub(super) async fn numbers_of(&self, patient: &str) -> Result<Option<PatientNumbers>, ExportError> {
+        match (self, patient.parse()) {
+            (Self::Here(here), Ok(patient)) => Ok(Some(here.registry.numbers_of(&patient).await?)),
+            (Self::Here(_) | Self::Peers(_) | Self::Files(_), _) => Ok(None),
         }
     }
 

@@ -20,7 +20,7 @@ use super::{
     divided::Stretch,
     draft::{PlannedDocument, PlannedPart},
     origin::Source,
-    without_bsn::{Rewritten, Scanner},
+    without_bsn::{Rewritten, Said, Search},
 };
 use crate::{model::Sha1Hash, wire::xdm::zip_write::Packing};
 pub(super) use sink::Finished;
@@ -76,62 +76,10 @@ struct Expected {
     size_bytes: u64,
     sha1: Sha1Hash,
     is_dicom: bool,
+    said: Said,
     /// At the origin.
     original_id: Arc<str>,
     rewritten: Option<Box<Rewritten>>,
-}
-
-/// Looks for BSNs in everything that is written (K-32).
-pub(super) struct Search {
-    scanner: Scanner,
-    /// Documents that a person has looked at.
-    confirmed: Vec<String>,
-    /// The file that is searched; none where it is passed over.
-    place: Option<String>,
-    /// Documents with base64 in them, which is not searched.
-    embedded: usize,
-}
-
-impl Search {
-    pub(super) fn new(scanner: Scanner, confirmed: Vec<String>) -> Self {
-        Self { scanner, confirmed, place: None, embedded: 0 }
-    }
-
-    fn begin(&mut self, path: &str) {
-        self.scanner.restart();
-        self.place = Some(path.to_owned());
-    }
-
-    /// A body that was confirmed is not searched; a DICOM header always is.
-    fn pass_over(&mut self, document: &Expected) {
-        let is_confirmed = |id: &str| self.confirmed.iter().any(|confirmed| confirmed == id);
-        if !document.is_dicom && is_confirmed(&document.original_id) {
-            self.place = None;
-        } else {
-            self.place = Some(format!("document {}", document.original_id));
-        }
-    }
-
-    /// A document ends.
-    fn end(&mut self, document: &Expected) {
-        if !document.is_dicom && self.place.is_some() && self.scanner.has_base64() {
-            self.embedded += 1;
-        }
-    }
-
-    fn warning(&self) -> Option<String> {
-        let count = self.embedded;
-        (count > 0).then(|| {
-            format!("{count} documents hold something as base64: look at them, no program reads a BSN in that")
-        })
-    }
-
-    fn look_at(&mut self, octets: &[u8]) -> Result<(), ExportError> {
-        match &self.place {
-            Some(place) if self.scanner.finds(octets) => Err(ExportError::BsnLeft(place.clone())),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// A package that is being written.
@@ -145,6 +93,8 @@ pub(super) struct Package {
 pub(super) struct Written {
     pub(super) dicom_objects: usize,
     pub(super) warnings: Vec<String>,
+    /// DICOM objects, whose pictures were not searched for a BSN though there may be none.
+    pub(super) pictures: Vec<Arc<str>>,
 }
 
 impl Package {
@@ -193,6 +143,7 @@ impl Package {
             size_bytes: document.size_bytes,
             sha1: document.sha1,
             is_dicom: document.is_dicom,
+            said: document.said,
             original_id: document.wanted.unique_id.clone(),
             rewritten: document.rewritten.clone(),
         };
@@ -221,6 +172,7 @@ impl Package {
             size_bytes: part.size_bytes,
             sha1: part.sha1,
             is_dicom: false,
+            said: part.said,
             original_id: document.wanted.unique_id.clone(),
             rewritten: None,
         };

@@ -3,7 +3,13 @@
 //!
 //! Source: spec cross-community K-32; design section 6.
 
+mod markup;
+mod office;
+mod pdf;
+mod reading;
+mod said;
 mod scanner;
+mod search;
 mod searched;
 
 use std::{
@@ -17,7 +23,9 @@ use openssl::sha::Sha1;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
+pub(super) use reading::Said;
 pub(super) use scanner::Scanner;
+pub(super) use search::Search;
 use searched::Searched;
 
 use super::{
@@ -33,7 +41,11 @@ use crate::{
         rim::{RegistryObject, Slot},
         vocabulary as v,
     },
-    wire::xdm::dicom_patient::{PatientRewriter, TakenNumber},
+    service::registry::PatientNumbers,
+    wire::xdm::{
+        dicom_patient::{PatientRewriter, TakenNumber},
+        metadata_write::from_store,
+    },
 };
 
 /// PID fields with numbers of the patient: alternate, account and social security.
@@ -69,7 +81,8 @@ pub(super) struct Pseudonyms<'a> {
     searched: Searched,
     /// Original uniqueId by new one, with the own number.
     documents: Vec<(String, String, PatientId)>,
-    unread: usize,
+    /// There is a patient of whom not all entries were read.
+    is_cut: bool,
 }
 
 fn is_bsn(id: &PatientId) -> bool {
@@ -83,7 +96,20 @@ fn is_own(text: &str) -> Option<PatientId> {
 impl<'a> Pseudonyms<'a> {
     pub(super) fn new(order: &'a WithoutBsn) -> Self {
         let (numbers, given) = (BTreeMap::new(), BTreeMap::new());
-        Self { order, numbers, given, searched: Searched::default(), documents: Vec::new(), unread: 0 }
+        Self { order, numbers, given, searched: Searched::default(), documents: Vec::new(), is_cut: false }
+    }
+
+    /// Searches for every BSN under which a patient is known here, whether the documents of the package name it or not.
+    pub(super) fn patient(&mut self, numbers: &PatientNumbers) -> Result<(), ExportError> {
+        for (_, id) in numbers.identities.iter().filter(|(authority, _)| authority == BSN_AUTHORITY) {
+            self.searched.name(id);
+        }
+        for object in &numbers.entries {
+            let entry = from_store(object).map_err(|error| ExportError::Object(error.to_string()))?;
+            self.searched.entry(&entry);
+        }
+        self.is_cut |= numbers.is_cut;
+        Ok(())
     }
 
     /// Takes the BSN out of an entry; a DICOM object is read once, to know what it becomes.
@@ -142,20 +168,14 @@ impl<'a> Pseudonyms<'a> {
         }
     }
 
-    /// Counts a document that nobody can read for a BSN.
-    pub(super) fn cannot_be_read(&mut self) {
-        self.unread += 1;
-    }
-
     /// What looks for what is left.
     pub(super) fn scanner(&self) -> Scanner {
         Scanner::new(&self.searched.all())
     }
 
-    pub(super) fn warnings(&self) -> Option<String> {
-        let count = self.unread;
-        (count > 0)
-            .then(|| format!("{count} documents are images or the like: look at them, no program reads a BSN in them"))
+    pub(super) fn warning(&self) -> Option<&'static str> {
+        let text = "a patient has so many documents here that not all were read for other numbers of that patient";
+        self.is_cut.then_some(text)
     }
 
     /// The lines of the table that leads back: own number, BSN, and the documents that changed.

@@ -144,11 +144,15 @@ fn report(made: &Exported) -> Value {
             told
         })
         .collect();
-    json!({
+    let mut told = json!({
         "submissionSets": sets,
         "documents": made.sets.iter().map(|set| set.documents.len()).sum::<usize>(),
         "documentBytes": made.document_bytes,
         "dicomObjects": made.dicom_objects,
         "warnings": made.warnings,
-    })
+    });
+    if !made.unsearched.is_empty() {
+        told["unsearched"] = made.unsearched.iter().map(|unique_id| &**unique_id).collect();
+    }
+    told
 }

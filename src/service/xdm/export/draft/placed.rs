@@ -9,6 +9,7 @@ use crate::{
         ExportError,
         divided::{Divided, Stretch},
         metadata::slot,
+        without_bsn::Said,
     },
     wire::xdm::{
         multipart::{NamedParts, PartToName, name_parts},
@@ -23,6 +24,8 @@ pub(in crate::service::xdm::export) struct PlannedPart {
     /// On the medium.
     pub(in crate::service::xdm::export) path: Box<str>,
     pub(in crate::service::xdm::export) packing: Packing,
+    /// How its octets are searched, where there may be no BSN in them.
+    pub(in crate::service::xdm::export) said: Said,
     pub(in crate::service::xdm::export) size_bytes: u64,
     pub(in crate::service::xdm::export) sha1: Sha1Hash,
     pub(in crate::service::xdm::export) octets: Stretch,
@@ -98,6 +101,7 @@ impl Draft {
             let planned = PlannedPart {
                 path: format!("{directory}/{name}").into(),
                 packing: Packing::of(&part.media_type),
+                said: Said::of(&part.media_type),
                 size_bytes: part.size_bytes,
                 sha1: part.sha1,
                 octets: part.octets,

@@ -40,12 +40,6 @@ pub(super) fn patient_of(entry: &RegistryObject) -> Option<String> {
     entry.external_identifier(v::DE_PATIENT_ID).map(str::to_owned)
 }
 
-/// Whether the octets of this media type are text that can be searched.
-pub(super) fn is_text(bare: &str) -> bool {
-    let known = ["application/xml", "application/json", "application/rtf"];
-    bare.starts_with("text/") || bare.ends_with("+xml") || bare.ends_with("+json") || known.contains(&bare)
-}
-
 /// The set with which each entry was submitted.
 pub(super) async fn original_sets(
     ctx: &mut RequestContext,

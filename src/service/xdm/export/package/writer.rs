@@ -9,10 +9,13 @@ use openssl::sha::Sha1;
 use tempfile::SpooledTempFile;
 use tokio::sync::mpsc::Receiver;
 
-use super::{Expected, Finished, Progress, Search, Step, Watcher, Whole, Written, sink::Sink};
+use super::{Expected, Finished, Progress, Step, Watcher, Whole, Written, sink::Sink};
 use crate::{
     model::Sha1Hash,
-    service::xdm::export::{ExportError, without_bsn::Rewritten},
+    service::xdm::export::{
+        ExportError,
+        without_bsn::{Rewritten, Said, Search},
+    },
     wire::xdm::{
         dicom_header::{HEAD_BYTES, HeaderError},
         dicom_patient::PatientRewriter,
@@ -62,7 +65,9 @@ impl Writer {
         if self.current.is_some() {
             return Err(ExportError::Aborted);
         }
-        self.written.warnings.extend(self.search.as_ref().and_then(Search::warning));
+        if let Some(search) = self.search.take() {
+            self.written.pictures = search.finish()?;
+        }
         Ok((self.sink.finish()?, self.written))
     }
 
@@ -71,7 +76,8 @@ impl Writer {
             Step::Directory { path, time } => self.sink.directory(&path, &time),
             Step::Control { path, media_type, time, octets } => {
                 self.begin(&path, Packing::of(media_type), octets.len() as u64, &time)?;
-                self.put(&octets)
+                self.put(&octets)?;
+                self.file_ends()
             }
             Step::Spooled { path, media_type, time, file } => self.spooled(&path, Packing::of(media_type), &time, file),
             Step::Begin(expected) => self.begin_document(expected),
@@ -100,7 +106,7 @@ impl Writer {
 
     fn begin(&mut self, path: &str, packing: Packing, size_bytes: u64, time: &str) -> Result<(), ExportError> {
         if let Some(search) = &mut self.search {
-            search.begin(path);
+            search.file(path);
         }
         self.sink.begin(path, packing, size_bytes, time)
     }
@@ -117,13 +123,19 @@ impl Writer {
         io::Seek::rewind(&mut file)?;
         self.begin(path, packing, length, time)?;
         let mut block = vec![0; BLOCK_BYTES];
-        copy(&mut file, &mut block, |octets| self.put(octets))
+        copy(&mut file, &mut block, |octets| self.put(octets))?;
+        self.file_ends()
+    }
+
+    /// A file of ours ends.
+    fn file_ends(&mut self) -> Result<(), ExportError> {
+        self.search.as_mut().map_or(Ok(()), |search| search.end(Said::Text))
     }
 
     fn begin_document(&mut self, expected: Expected) -> Result<(), ExportError> {
         self.begin(&expected.path, expected.packing, expected.size_bytes, &expected.time)?;
         if let Some(search) = &mut self.search {
-            search.pass_over(&expected);
+            search.document(&expected.original_id, expected.said);
         }
         let rewriter = expected.rewritten.as_deref().map(Rewritten::rewriter);
         self.current = Some(Current { expected, sha1: Sha1::new(), size_bytes: 0, head: Vec::new(), rewriter });
@@ -191,7 +203,7 @@ impl Writer {
             return Err(ExportError::Aborted);
         };
         if let Some(search) = &mut self.search {
-            search.end(&expected);
+            search.end(expected.said)?;
         }
         if size_bytes != expected.size_bytes || Sha1Hash::from_bytes(sha1.finish()) != expected.sha1 {
             return Err(ExportError::SourceCorrupt(expected.unique_id.to_string()));

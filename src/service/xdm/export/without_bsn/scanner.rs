@@ -1,11 +1,12 @@
 //! Looks for BSNs in octets that pass, in whatever blocks they come.
 //!
 //! A BSN is found as text in ASCII and UTF-16, also with dots, dashes or blanks between its digits, and one that begins with
-//! a zero also without it. The names under which a BSN is given are found as well: where they stand, one is not far. What
-//! is embedded as base64 is not searched; it is told that there is some.
+//! a zero also without it. The names under which a BSN is given are found as well: where they stand, one is not far; and so
+//! is a number that is said to be one. What is embedded as base64 is not searched; it is told that there is some.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use super::said::Said;
 use crate::model::bsn::BSN_AUTHORITY;
 
 /// The names of the authority of the BSN: in DICOM, in HL7, in FHIR, and that one as JSON may write it.
@@ -24,9 +25,10 @@ pub(super) fn is_authority_in(text: &[u8]) -> bool {
 /// A search that goes on from block to block.
 #[derive(Clone, Debug)]
 pub(in crate::service::xdm::export) struct Scanner {
-    bsns: Vec<Box<[u8]>>,
+    bsns: Arc<[Box<[u8]>]>,
     /// Names of authorities as octets: ASCII, and UTF-16 of either order without the octets at both ends.
-    authorities: Vec<Box<[u8]>>,
+    authorities: Arc<[Box<[u8]>]>,
+    said: Said,
     /// The last digits that stood together.
     digits: [u8; DIGITS],
     count: usize,
@@ -51,6 +53,7 @@ impl Scanner {
         Self {
             bsns,
             authorities: authorities.map(Vec::into_boxed_slice).collect(),
+            said: Said::default(),
             digits: [0; DIGITS],
             count: 0,
             tail: Vec::new(),
@@ -60,10 +63,18 @@ impl Scanner {
         }
     }
 
+    /// One that searches for the same, in something else.
+    pub(super) fn another(&self) -> Self {
+        let mut other = self.clone();
+        other.restart();
+        other
+    }
+
     /// Begins a new file.
     pub(in crate::service::xdm::export) fn restart(&mut self) {
         self.count = 0;
         self.tail.clear();
+        self.said.restart();
         (self.letters, self.is_indentation, self.has_base64) = (0, false, false);
     }
 
@@ -75,7 +86,12 @@ impl Scanner {
     /// Whether a BSN or the name of its authority ends in these octets.
     pub(in crate::service::xdm::export) fn finds(&mut self, octets: &[u8]) -> bool {
         self.look_for_base64(octets);
-        self.finds_number(octets) | self.finds_authority(octets)
+        self.finds_number(octets) | self.finds_authority(octets) | self.said.finds(octets)
+    }
+
+    /// Whether a BSN is whole because the file ends.
+    pub(in crate::service::xdm::export) fn ends(&self) -> bool {
+        self.said.ends()
     }
 
     fn look_for_base64(&mut self, octets: &[u8]) {
@@ -86,7 +102,9 @@ impl Scanner {
             match octet {
                 b'\r' | b'\n' => self.is_indentation = true,
                 b' ' | b'\t' if self.is_indentation => {}
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => {
+                // UTF-16.
+                0 => {}
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => {
                     (self.letters, self.is_indentation) = (self.letters + 1, false);
                     self.has_base64 = self.letters >= BASE64;
                 }
@@ -106,7 +124,8 @@ impl Scanner {
                     let known = self.digits.get(DIGITS - self.count.min(DIGITS)..).unwrap_or_default();
                     found |= self.bsns.iter().any(|bsn| known.ends_with(bsn));
                 }
-                b'.' | b'-' | b' ' | 0 => {}
+                // The last two are a blank that breaks no line.
+                b'.' | b'-' | b' ' | 0 | 0xC2 | 0xA0 => {}
                 _ => self.count = 0,
             }
         }
