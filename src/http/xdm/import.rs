@@ -39,8 +39,15 @@ pub(super) async fn inspect(
         if announced > limit {
             return Err(intake::too_large(most));
         }
-        let room = entered.packages.refuse_beyond_room(&entered.ctx, announced).await;
-        room.map_err(|error| entered.refused(error))?;
+        // A package that was brought before needs none: whether it is that one, its octets tell.
+        let known = match key.as_deref() {
+            Some(key) => entered.packages.find_brought(&entered.ctx, key).await,
+            None => Ok(None),
+        };
+        if known.map_err(|error| entered.refused(error.into()))?.is_none() {
+            let room = entered.packages.refuse_beyond_room(&entered.ctx, announced).await;
+            room.map_err(|error| entered.refused(error))?;
+        }
         let mime = &endpoint.settings.mime;
         let spooled = intake::spool(&request, body, entered.packages, &entered.ctx, mime).await?;
         entered.still(&request).await?;

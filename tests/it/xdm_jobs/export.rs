@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::kit::{call, get, ordered, post, settled, told};
+use super::kit::{FULL, call, get, ordered, post, settled, told};
 use crate::{
     harness::{
         TestServer, on_every_store, plain,
@@ -36,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         r_32_60_an_export_that_is_withdrawn_while_it_runs_leaves_nothing,
         r_32_60_packages_are_removed_after_the_retention,
         r_32_60_packages_that_are_made_fit_into_the_share_of_the_node,
+        r_32_60_an_order_that_was_taken_is_answered_where_there_is_no_room,
         a_file_that_cannot_be_removed_holds_up_no_other,
         what_a_killed_process_left_is_removed_at_start
     ]);
@@ -301,6 +302,21 @@ fn r_32_60_packages_that_are_made_fit_into_the_share_of_the_node() {
     assert_eq!((&failed["state"], &failed["problem"]["code"]), (&"failed".into(), &"XdmFull".into()), "{failed}");
     assert!(scratch::files_below(&server.prepared.data.join("xdm/outgoing")).is_empty());
     assert_eq!(settled(&server, &ordered(&server, &json!({ "patient": small })))["state"], "done");
+}
+
+fn r_32_60_an_order_that_was_taken_is_answered_where_there_is_no_room() {
+    let server = TestServer::prepare(Store::Sqlite).expect("a place").start().expect("a server");
+    let (patient, _) = provided(&server, b"once");
+    let order = json!({ "patient": patient }).to_string();
+    let post = |key: &str| {
+        let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key)];
+        call(&server, "POST", "/xdm/export", &headers, order.as_bytes())
+    };
+    let first = told(202, &post("first"));
+    settled(&server, &format!("/xdm/export/{}", first["id"].as_str().expect("an id")));
+    trail::tamper(&server.prepared, false, FULL);
+    assert_eq!(told(202, &post("first"))["id"], first["id"]);
+    assert_eq!(told(507, &post("second"))["code"], "XdmFull");
 }
 
 fn a_file_that_cannot_be_removed_holds_up_no_other() {

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::kit::{brought, call, get, post, settled, told};
+use super::kit::{FULL, brought, call, get, post, settled, told};
 use crate::{
     harness::{
         TestServer, on_every_store, plain,
@@ -40,7 +40,8 @@ pub fn trials() -> Vec<Trial> {
     all.extend(plain![
         r_32_36_a_wrong_hash_is_taken_where_the_house_allows_it,
         r_32_38_nobody_is_guessed_and_that_is_409,
-        r_32_61_beyond_the_limits_is_413
+        r_32_61_beyond_the_limits_is_413,
+        r_32_61_a_package_that_came_before_is_known_where_there_is_no_room
     ]);
     all
 }
@@ -307,6 +308,20 @@ fn r_32_61_beyond_the_limits_is_413() {
     let mut statuses: Vec<u16> = (0..20).map(|_| brought(&server, &large[..60 << 10]).status).collect();
     statuses.dedup();
     assert_eq!(statuses, [400, 507], "R-32-61: a node may not fill the disk");
+}
+
+fn r_32_61_a_package_that_came_before_is_known_where_there_is_no_room() {
+    let server = TestServer::prepare(Store::Sqlite).expect("a place").start().expect("a server");
+    let [zip, other] = [of_one(&sample::patient(), b"once"), of_one(&sample::patient(), b"another")];
+    let bring = |key: &str, zip: &[u8]| {
+        let headers = [("Content-Type", "application/zip"), ("Idempotency-Key", key)];
+        call(&server, "POST", "/xdm/import/inspect", &headers, zip)
+    };
+    let first = told(200, &bring("first", &zip));
+    trail::tamper(&server.prepared, false, FULL);
+    assert_eq!(told(200, &bring("first", &zip))["id"], first["id"]);
+    assert_eq!(told(422, &bring("first", &other))["code"], "XdmKeyUsed");
+    assert_eq!(told(507, &bring("second", &other))["code"], "XdmFull");
 }
 
 fn r_32_61_a_decision_that_was_taken_is_carried_out(server: &TestServer) {

@@ -10,6 +10,9 @@ use crate::harness::{
     servers::until,
 };
 
+/// Makes packages that are there as large as the share of a node.
+pub const FULL: &str = "UPDATE xdm_package SET octets = 1099511627776 WHERE file IS NOT NULL";
+
 /// A request with these header fields.
 pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
     let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();

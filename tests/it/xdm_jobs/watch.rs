@@ -9,7 +9,7 @@ use std::{
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::kit::{brought, call, ordered, settled, told};
+use super::kit::{FULL, brought, call, ordered, settled, told};
 use crate::{
     harness::{
         TestServer,
@@ -25,13 +25,14 @@ use crate::{
 type OnStore = fn(Store);
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 8] = [
+    let own: [(&'static str, OnStore); 9] = [
         ("r_32_34_what_is_green_is_taken_over_and_all_else_is_put_aside", sorted),
         ("r_32_35_a_package_of_which_some_sets_were_taken_is_held_and_tried_again", some),
         ("a_writer_that_is_still_writing_is_waited_for", waited_for),
         ("a_file_of_the_same_name_replaces_none_that_is_worked_on", overwritten),
         ("r_32_61_what_is_too_large_is_put_aside", too_large),
         ("r_32_61_what_finds_no_room_waits", waits_for_room),
+        ("r_32_61_what_was_taken_before_needs_no_room", known_without_room),
         ("packages_are_listed_shown_and_withdrawn", listed),
         ("r_32_34_the_operator_decides_about_a_package_that_was_held", decided),
     ];
@@ -94,6 +95,21 @@ fn sorted(store: Store) {
     let twice = packages.iter().filter(|path| path.extension().is_some_and(|it| it == "json"));
     let ids: Vec<Value> = twice.map(|path| report(path)["id"].clone()).collect();
     assert_eq!(ids[0], ids[1]);
+}
+
+fn known_without_room(store: Store) {
+    let (folder, patient) = (folder(), sample::patient());
+    let server = watching(store, &folder, true).start().expect("it starts");
+    let [zip, other] = [package(&patient, b"green", b"green"), package(&patient, b"other", b"other")];
+    drop_into(&folder, &zip, "first.zip");
+    let first = report(&folder.join("done/first.json"));
+    trail::tamper(&server.prepared, false, FULL);
+    drop_into(&folder, &other, "a-new-one.zip");
+    drop_into(&folder, &zip, "once-more.zip");
+    assert_eq!(report(&folder.join("done/once-more.json"))["id"], first["id"]);
+    until(|| !folder.join(".taking/once-more.zip").exists());
+    assert!(folder.join(".taking/a-new-one.zip").exists(), "what is new waits");
+    assert_eq!(entries(&server, &patient).len(), 1);
 }
 
 /// A set whose uniqueId another one has is refused by the registry, and by nothing before.

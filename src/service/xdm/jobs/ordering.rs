@@ -25,10 +25,11 @@ struct New {
 
 impl Packages {
     /// Orders a package; the order is durable when this returns. A second order of the node with the same idempotency key is
-    /// the first one.
+    /// the first one, also when there is no room for more.
     ///
     /// # Errors
-    /// [`PackageError::KeyUsed`] where the first one is another; when it cannot be written down.
+    /// [`PackageError::KeyUsed`] where the first one is another; [`PackageError::Full`] when the node has too many; when it
+    /// cannot be written down.
     pub async fn order_export(
         &self,
         ctx: &mut RequestContext,
@@ -60,7 +61,6 @@ impl Packages {
         order: &ImportOrder,
         idempotency_key: Option<&str>,
     ) -> Result<(PackageId, bool), PackageError> {
-        self.refuse_beyond_room(ctx, spooled.octets).await?;
         let json = serde_json::to_string(order).map_err(|_| StoreError::Corrupt { what: "xdm_package.order_json" })?;
         let new = New {
             direction: Direction::Import,
@@ -80,6 +80,15 @@ impl Packages {
     pub async fn refuse_beyond_room(&self, ctx: &RequestContext, octets: u64) -> Result<(), PackageError> {
         let room = self.room(ctx.caller.node_key()).await?;
         if octets > room || room == 0 { Err(PackageError::Full) } else { Ok(()) }
+    }
+
+    /// The package that this node brought with this idempotency key before, whatever its octets.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn find_brought(&self, ctx: &RequestContext, key: &str) -> Result<Option<PackageId>, StoreError> {
+        let mut tx = self.shared.store.read().await?;
+        tx.find_xdm_package_of_key(ctx.caller.node_key(), Direction::Import, key).await
     }
 
     /// Octets that the packages of a node may take up beside those that are there.
@@ -245,6 +254,8 @@ impl Packages {
         if let Some(known) = self.known(ctx, &new, sha256.as_deref(), idempotency_key).await? {
             return Ok((known, false));
         }
+        // Only now: what was ordered or brought before takes up no more room.
+        self.refuse_beyond_room(ctx, new.came.as_ref().map_or(0, |it| it.octets)).await?;
         if direction == Direction::Export {
             let open = self.shared.store.read().await?.open_xdm_packages(node_key, direction).await?;
             if open >= OPEN_ORDERS {

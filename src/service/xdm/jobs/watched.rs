@@ -18,6 +18,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use openssl::sha::Sha256;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
@@ -84,6 +85,8 @@ pub struct Watch {
     taken: HashMap<OsString, PackageId>,
     /// Files of which it was told that they cannot be taken.
     told: HashSet<OsString>,
+    /// Keys of files for which there is no room now: their octets are read once.
+    waiting: HashMap<OsString, String>,
 }
 
 /// Where a file lies while it is worked on.
@@ -100,7 +103,14 @@ impl Watch {
         for place in ["", "done", "held", "failed", QUARANTINE, TAKING] {
             DirBuilder::new().recursive(true).mode(0o700).create(settings.folder.join(place))?;
         }
-        Ok(Self { packages, settings, seen: HashMap::new(), taken: HashMap::new(), told: HashSet::new() })
+        Ok(Self {
+            packages,
+            settings,
+            seen: HashMap::new(),
+            taken: HashMap::new(),
+            told: HashSet::new(),
+            waiting: HashMap::new(),
+        })
     }
 
     /// How often to look.
@@ -124,6 +134,7 @@ impl Watch {
         }
         let taking = list(&self.settings.folder.join(TAKING))?;
         self.taken.retain(|name, _| taking.contains_key(name));
+        self.waiting.retain(|name, _| taking.contains_key(name));
         self.told.retain(|name| files.contains_key(name) || taking.contains_key(name));
         for (name, now) in taking {
             let dealt_with = self.file(&name, now.octets).await;
@@ -171,10 +182,28 @@ impl Watch {
         }
         let mut ctx = self.context().await?;
         // Before a single octet is copied: this is asked again and again.
-        self.packages.refuse_beyond_room(&ctx, octets).await?;
-        let id = self.take(&mut ctx, &self.settings.folder.join(TAKING).join(name)).await?;
+        let id = match self.packages.refuse_beyond_room(&ctx, octets).await {
+            Ok(()) => self.take(&mut ctx, &self.settings.folder.join(TAKING).join(name)).await?,
+            // What was dealt with before needs no room.
+            Err(PackageError::Full) => self.dealt_with(&ctx, name).await?.ok_or(PackageError::Full)?,
+            Err(error) => return Err(error.into()),
+        };
+        self.waiting.remove(name);
         self.taken.insert(name.clone(), id);
         Ok(())
+    }
+
+    /// The package that a file was before, if nothing is to be done with it once more.
+    async fn dealt_with(&mut self, ctx: &RequestContext, name: &OsString) -> Result<Option<PackageId>, WatchError> {
+        if !self.waiting.contains_key(name) {
+            let file = File::open(self.settings.folder.join(TAKING).join(name))?;
+            let key = spawn_blocking(move || digest(file)).await.map_err(io::Error::other)??;
+            self.waiting.insert(name.clone(), key_of(&key));
+        }
+        let Some(key) = self.waiting.get(name) else { return Ok(None) };
+        let Some(id) = self.packages.find_brought(ctx, key).await? else { return Ok(None) };
+        let package = self.packages.get(id).await?;
+        Ok(is_settled(&package).then_some(id))
     }
 
     /// Brings a file in. Octets that were dealt with before are not again, unless some of their sets were not taken.
@@ -182,11 +211,11 @@ impl Watch {
         let order = ImportOrder { auto_commit: self.settings.auto_commit, ..ImportOrder::default() };
         loop {
             let spooled = self.copy(path).await?;
-            let key = format!("folder-{}", spooled.sha256);
+            let key = key_of(&spooled.sha256);
             let received = self.packages.receive(ctx, spooled, Delivery::Folder, &order, Some(&key)).await?;
             let (id, is_new) = received;
             let package = self.packages.get(id).await?;
-            if is_new || package.state.is_open() || is_taken_whole(&package) {
+            if is_new || is_settled(&package) {
                 return Ok(id);
             }
             self.packages.forget_key(id).await?;
@@ -257,6 +286,27 @@ impl Watch {
         self.taken.remove(name);
         Ok(())
     }
+}
+
+/// By what octets that come twice are known.
+fn key_of(sha256: &str) -> String {
+    format!("folder-{sha256}")
+}
+
+/// SHA-256 of a file, hexadecimal. Blocks.
+fn digest(mut file: File) -> io::Result<String> {
+    let (mut sha256, mut block) = (Sha256::new(), vec![0; BLOCK_BYTES]);
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(sha256.finish().iter().map(|octet| format!("{octet:02x}")).collect()),
+            count => sha256.update(block.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
+/// Whether the same octets are not to be brought in once more: they are worked on, or taken.
+fn is_settled(package: &XdmPackage) -> bool {
+    package.state.is_open() || is_taken_whole(package)
 }
 
 /// Whether every set of a package was taken, or was here.
