@@ -22,7 +22,7 @@ use lettre::Address;
 pub use inbox::{Inbox, InboxError, InboxSettings, Incoming, OPEN_MAIL, OPENING};
 pub(in crate::service) use order::PreparedMail;
 pub use order::{MailOrder, Ordered};
-pub use receive::{NotOpened, Received, ReceivedPackage, open};
+pub use receive::{NotOpened, Received, ReceivedPackage, is_package, open};
 
 use super::spool::Spool;
 use crate::{

@@ -19,11 +19,8 @@ use crate::{
     },
     config::Config,
     security::smime::SmimeKeys,
-    service::mail::{Received, ReceivedPackage, open},
-    wire::{
-        mail::{Disposition, MailLimits, Outcome},
-        xdm::{Layout, Medium},
-    },
+    service::mail::{Received, ReceivedPackage, is_package, open},
+    wire::mail::{Disposition, MailLimits, Outcome},
 };
 
 /// What `xdm receive` may be told.
@@ -106,13 +103,7 @@ fn write(args: &ReceiveArgs, config: &Config, package: &ReceivedPackage) -> Resu
     for attachment in &package.attachments {
         let mut file = tempfile::tempfile_in(&args.out).context("the package cannot be written")?;
         file.write_all(&attachment.octets).context("the package cannot be written")?;
-        // R-32-27: by what is in it, never by its name.
-        let is_package = match Medium::of_archive(file, &rules.limits) {
-            Ok(medium) => Layout::of(medium.table(), &rules.tolerances, &rules.limits).is_ok(),
-            // What is broken is told by whoever imports it.
-            Err(_) => true,
-        };
-        if is_package {
+        if is_package(file, &rules).context("an attachment cannot be read")? {
             files.push(keep(&args.out, &attachment.octets)?);
         }
     }

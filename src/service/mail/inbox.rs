@@ -200,7 +200,7 @@ impl Inbox {
     pub async fn clear(&self, now_ms: i64, forget_ms: i64) -> Result<(), InboxError> {
         let stranded = self.shared.store.read().await?.stranded_received_mails(OPEN_MAIL).await?;
         for id in stranded {
-            self.refuse_unopened(&id, now_ms).await?;
+            self.refuse_unopened(&id, "XdmIo", now_ms).await?;
         }
         let forgotten =
             self.shared.store.write(move |tx| Box::pin(async move { tx.forget_received_mails(forget_ms).await }));

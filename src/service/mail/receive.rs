@@ -1,10 +1,17 @@
 //! Opening a mail that came.
 
+use std::{fs::File, io};
+
 use jiff::Timestamp;
 
 use crate::{
+    model::xdm::XdmCode,
     security::smime::{SignatureRefused, SmimeError, SmimeKeys},
-    wire::mail::{self, Attachment, Content, Disposition, Entity, Incoming, MailLimits},
+    service::xdm::ImportSettings,
+    wire::{
+        mail::{self, Attachment, Content, Disposition, Entity, Incoming, MailLimits},
+        xdm::{Layout, Medium, MediumError},
+    },
 };
 
 /// What a mail turned out to be.
@@ -92,6 +99,22 @@ pub fn open(
             notify,
             attachments,
         })),
+    }
+}
+
+/// Whether an attachment that begins as a zip file does is a package, whole or not: by content, never by name (R-32-27). One that
+/// cannot be read, or whose submission sets cannot, is one too, for the importer tells what is wrong with it. Blocks.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn is_package(attachment: File, rules: &ImportSettings) -> io::Result<bool> {
+    match Medium::of_archive(attachment, &rules.limits) {
+        Ok(medium) => Ok(match Layout::of(medium.table(), &rules.tolerances, &rules.limits) {
+            Ok(_) => true,
+            Err(finding) => finding.code != XdmCode::NoIheXdm.into(),
+        }),
+        Err(MediumError::Rejected(_)) => Ok(true),
+        Err(MediumError::Io(error)) => Err(error),
     }
 }
 

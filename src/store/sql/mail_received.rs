@@ -17,9 +17,9 @@ statements! {
         r.receipt_to, r.package_id, r.receipt_mail_id, r.problem, r.received_ms, r.ended_ms FROM mail_received r \
         LEFT JOIN xdm_package p ON p.package_id = r.package_id WHERE r.state = 2 AND (p.package_id IS NULL \
         OR (p.state >= 3 AND p.state <= 5) OR (p.state > 5 AND p.file IS NULL)) ORDER BY r.received_ms, r.mail_id LIMIT 100";
-    RECEIVED_OPENED = "UPDATE mail_received SET state = 2, sender = $2, message_id = $3, receipt_to = $4, package_id = $5 \
-        WHERE mail_id = $1 AND state = 1";
-    RECEIVED_SETTLE = "UPDATE mail_received SET state = $2, problem = $3, ended_ms = $4, sender = COALESCE($5, sender), \
+    RECEIVED_OPENED = "UPDATE mail_received SET state = 2, sender = $2, message_id = $3, receipt_to = $4, package_id = $5, \
+        problem = $6 WHERE mail_id = $1 AND state = 1";
+    RECEIVED_SETTLE = "UPDATE mail_received SET state = $2, problem = COALESCE($3, problem), ended_ms = $4, sender = COALESCE($5, sender), \
         message_id = COALESCE($6, message_id), receipt_to = COALESCE($7, receipt_to) WHERE mail_id = $1 AND state < 3";
     RECEIVED_ANSWER = "UPDATE mail_received SET receipt_mail_id = $2 WHERE mail_id = $1 AND receipt_mail_id IS NULL \
         AND NOT EXISTS (SELECT 1 FROM mail_received o WHERE o.message_id = mail_received.message_id \
@@ -114,7 +114,7 @@ pub struct ReceivedMail {
     pub package: Option<PackageId>,
     /// The mail in which its sender is told.
     pub receipt_mail_id: Option<String>,
-    /// Why, where something is wrong: a code, a colon, words of ours.
+    /// Why, where something is wrong, or odd: a code, a colon, words of ours.
     pub problem: Option<String>,
     /// When it came.
     pub received_ms: i64,
@@ -194,16 +194,23 @@ impl Tx {
         stored.into_iter().map(Stored::read).collect()
     }
 
-    /// Notes what a mail says and which package it carried; false when it was dealt with before.
+    /// Notes what a mail says, which package it carried, and what is odd about it without hindering anybody; false when it was dealt with before.
     pub async fn note_mail_opened(
         &mut self,
         id: &str,
         head: &ReceivedHead,
         package: PackageId,
+        warning: Option<&str>,
     ) -> Result<bool, StoreError> {
         let ReceivedHead { sender, message_id, receipt_to } = head;
-        let args =
-            args![id, sender.as_deref(), message_id.as_deref(), receipt_to.as_deref(), package.to_string().as_str()];
+        let args = args![
+            id,
+            sender.as_deref(),
+            message_id.as_deref(),
+            receipt_to.as_deref(),
+            package.to_string().as_str(),
+            warning
+        ];
         Ok(self.execute(&RECEIVED_OPENED, args).await? == 1)
     }
 

@@ -22,13 +22,15 @@ use crate::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 7] = [
+    let own: [(&'static str, OnStore); 9] = [
         ("r_32_28_to_r_32_30_out_in_and_the_receipt_back", round_trip),
         ("r_32_30_a_mail_that_comes_twice_is_imported_and_answered_once", twice),
         ("r_32_34_a_package_waits_for_a_person_and_then_the_sender_is_told", held),
         ("r_32_30_the_receipt_of_a_package_that_is_refused_names_code_and_ordinal", refused),
         ("r_32_27_a_mail_has_one_package_among_its_attachments", one_package),
         ("r_32_26_a_mail_of_a_partner_whose_file_cannot_be_read_waits", unreadable),
+        ("r_32_28_a_mail_for_which_there_is_no_room_is_answered_in_the_end", no_room),
+        ("r_32_24_a_subject_without_the_phrase_is_noted", no_phrase),
         ("what_was_acknowledged_is_imported_whatever_happens_to_the_process", durable),
     ];
     own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)).collect()
@@ -291,11 +293,20 @@ fn one_package(store: Store) {
     let made = "import sys, zipfile\nzipfile.ZipFile(sys.argv[1], 'w').writestr('note.txt', 'x')";
     assert!(post.run("python3", &["-c", made, &other.display().to_string()]).status.success());
     let (first, second) = (package(), package());
+    let (broken, double) = (post.folder.join("half.zip"), post.folder.join("double.zip"));
+    let octets = fs::read(&second).expect("made");
+    fs::write(&broken, &octets[..octets.len() / 2]).expect("written");
+    let made = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1], 'w')\n\
+                for text in 'ab': z.writestr('IHE_XDM/SUBSET01/METADATA.XML', text)\nz.close()";
+    assert!(post.run("python3", &["-W", "ignore", "-c", made, &double.display().to_string()]).status.success());
     for (number, attachments, state, problem) in [
         (1, vec![&*other, &*first], "done", Value::Null),
         (2, vec![&*other], "refused", json!("XdmNoPackage")),
         (3, vec![&*first, &*second], "refused", json!("XdmSeveralPackages")),
         (4, vec![], "refused", json!("XdmNoPackage")),
+        (5, vec![&*first, &*broken], "refused", json!("XdmSeveralPackages")),
+        (6, vec![&*double, &*first], "refused", json!("XdmSeveralPackages")),
+        (7, vec![&*double], "refused", json!("XdmDuplicateName")),
     ] {
         post.delivered(&server, (OURS, THEIRS), &post.sealed(&format!("<{number}@ziekenhuis.example>"), &attachments));
         assert_eq!(received_as(&server, number, state)["problem"], problem);
@@ -310,15 +321,46 @@ fn unreadable(store: Store) {
     let whole = fs::read(&file).expect("a certificate");
     fs::write(&file, &whole[..whole.len() / 2]).expect("written");
     post.delivered(&server, (OURS, THEIRS), &post.sealed("<1@ziekenhuis.example>", &[&package()]));
-    // Tried once, it waits for another time; that shall be the last one.
+    tried_for_the_last_time(&server);
+    assert_eq!(received(&server)[0]["problem"], "XdmIo", "nothing is said of its signature");
+    let receipt = post.receipt(1);
+    assert_eq!((&receipt["error"], &receipt["to"]), (&json!("XdmIo"), &json!(OURS)), "R-32-28: its sender is told");
+    assert_eq!(receipt["original"], "<1@ziekenhuis.example>");
+    assert!(entries(&server, PATIENT).is_empty());
+}
+
+/// Tried once, the first mail waits for another time; that shall be the last one.
+fn tried_for_the_last_time(server: &TestServer) {
     let last =
         "UPDATE job SET attempts = 43, run_at_ms = 0 WHERE kind = 'open-mail' AND state = 1 AND run_at_ms > created_ms";
     until(|| {
         trail::tamper(&server.prepared, false, last);
-        received(&server).first().is_some_and(|mail| mail["state"] == "refused")
+        received(server).first().is_some_and(|mail| mail["state"] == "refused")
     });
-    assert_eq!(received(&server)[0]["problem"], "XdmIo", "nothing is said of its signature");
+}
+
+fn no_room(store: Store) {
+    let Some(post) = Post::new("none", "take") else { return };
+    let server = clinic(&post, store).setting("xdm.node", "100").start().expect("a server");
+    post.delivered(&server, (OURS, THEIRS), &post.sealed("<1@ziekenhuis.example>", &[&package()]));
+    tried_for_the_last_time(&server);
+    assert_eq!(post.receipt(1)["error"], "XdmFull", "R-32-28: its sender is told");
+    assert_eq!(received(&server)[0]["problem"], "XdmFull");
     assert!(entries(&server, PATIENT).is_empty());
+}
+
+fn no_phrase(store: Store) {
+    let Some(post) = Post::new("none", "take") else { return };
+    let server = clinic(&post, store).start().expect("a server");
+    let mail = post.sealed("<1@ziekenhuis.example>", &[&package()]);
+    let text = fs::read_to_string(&mail).expect("seven bits");
+    fs::write(&mail, text.replacen("XDM/1.0/DDM", "Zie bijlage", 1)).expect("written");
+    post.delivered(&server, (OURS, THEIRS), &mail);
+    assert_eq!(post.receipt(1)["error"], "", "it is taken over all the same");
+    let noted = received_as(&server, 1, "done")["problem"].clone();
+    assert!(noted.as_str().is_some_and(|text| text.starts_with("XdmSubject: ")), "{noted}");
+    post.delivered(&server, (OURS, THEIRS), &post.sealed("<2@ziekenhuis.example>", &[&package()]));
+    assert_eq!(received_as(&server, 2, "done")["problem"], Value::Null);
 }
 
 fn durable(store: Store) {

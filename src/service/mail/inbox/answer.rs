@@ -71,11 +71,13 @@ impl Inbox {
         self.settle(&row, Some(code.to_owned()), self.refused_event(&row, code, now_ms), now_ms).await
     }
 
-    /// The same for one that could not be opened through trouble of our own, often enough.
-    pub(super) async fn refuse_unopened(&self, id: &str, now_ms: i64) -> Result<(), StoreError> {
+    /// The same for one that could not be dealt with through trouble of our own, often enough. Its sender hears of it as of any
+    /// other: what it says of itself needs no key.
+    pub(super) async fn refuse_unopened(&self, id: &str, code: &str, now_ms: i64) -> Result<(), StoreError> {
         match self.shared.store.read().await?.find_received_mail(id).await? {
             Some(row) if row.state == ReceivedState::Waiting => {
-                self.refuse(&row, ReceivedHead::default(), "XdmIo", now_ms).await
+                let head = self.head_again(&row).await;
+                self.refuse(&row, head, code, now_ms).await
             }
             _ => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! The job that opens a mail and hands its package to the importer. Source: R-32-26, R-32-27, R-32-34.
 
-use std::{fs::File, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use openssl::sha::Sha256;
@@ -13,14 +13,11 @@ use crate::{
     security::smime::{SmimeError, SmimeKeys},
     service::{
         jobs::{Clock, Handler, Outcome},
-        mail::receive::{NotOpened, Received, open},
+        mail::receive::{NotOpened, Received, is_package, open},
         xdm::jobs::{ImportOrder, PackageError, SpoolError, Spooled},
     },
     store::{ReceivedHead, ReceivedMail, ReceivedState, StoreError},
-    wire::{
-        mail::{self, Attachment, Disposition, MailLimits},
-        xdm::{Layout, Medium, MediumError},
-    },
+    wire::mail::{self, Attachment, Disposition, MailLimits},
 };
 
 /// What stands in the job.
@@ -33,8 +30,8 @@ struct Payload {
 enum Opened {
     /// A receipt for a mail of ours.
     Receipt(String, Disposition),
-    /// What may be packages.
-    Attachments(Vec<Attachment>),
+    /// What may be packages, and whether the subject says that the mail carries one.
+    Attachments(Vec<Attachment>, bool),
     /// Nothing can be done with it: a code.
     Refused(&'static str),
 }
@@ -52,6 +49,16 @@ enum NotNow {
     Package(#[from] PackageError),
     #[error("email.node names no node that may take part")]
     Node,
+}
+
+impl NotNow {
+    /// What is told of a mail that was tried often enough.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Package(PackageError::Full) => "XdmFull",
+            Self::Io(_) | Self::Smime(_) | Self::Store(_) | Self::Package(_) | Self::Node => "XdmIo",
+        }
+    }
 }
 
 /// The package of a mail.
@@ -73,7 +80,7 @@ impl Inbox {
                 };
                 match inbox.deal_with(&mail, now_ms).await {
                     Ok(()) => Outcome::Done,
-                    Err(error) if last => match inbox.refuse_unopened(&mail, now_ms).await {
+                    Err(error) if last => match inbox.refuse_unopened(&mail, error.code(), now_ms).await {
                         Ok(()) => Outcome::Failed(error.to_string()),
                         Err(error) => Outcome::Again(error.to_string()),
                     },
@@ -104,18 +111,25 @@ impl Inbox {
         match opened {
             Opened::Refused(code) => self.refuse(&row, head, code, now_ms).await?,
             Opened::Receipt(from, disposition) => self.note_receipt(&row, head, &from, disposition, now_ms).await?,
-            Opened::Attachments(attachments) => match self.package(attachments).await? {
+            Opened::Attachments(attachments, says_package) => match self.package(attachments).await? {
                 Found::Refused(code) => self.refuse(&row, head, code, now_ms).await?,
-                Found::One(package) => self.import(&row, head, package).await?,
+                Found::One(package) => self.import(&row, head, package, says_package).await?,
             },
         }
         Ok(())
     }
 
-    /// The one package among attachments; where there is none, the one archive that is broken, of which the importer tells
-    /// what is wrong. By content, never by name (R-32-27).
+    /// What a mail says of itself, read anew from its file: nothing where there is none, or it cannot be understood.
+    pub(super) async fn head_again(&self, row: &ReceivedMail) -> ReceivedHead {
+        let Ok(octets) = tokio::fs::read(self.shared.spool.path(&row.id)).await else { return row.head.clone() };
+        let return_path = row.return_path.clone();
+        let reading = spawn_blocking(move || head_of(&octets, &return_path, &MailLimits::default()));
+        reading.await.unwrap_or_default()
+    }
+
+    /// The one package among attachments. One that is broken is one as well: nobody is told that all was taken over then.
     async fn package(&self, attachments: Vec<Attachment>) -> Result<Found, NotNow> {
-        let (mut packages, mut broken) = (Vec::new(), Vec::new());
+        let mut packages = Vec::new();
         for Attachment { octets } in attachments {
             let settings = self.shared.packages.settings();
             let spooled = async {
@@ -129,37 +143,40 @@ impl Inbox {
                 Err(SpoolError::Io(error)) => return Err(error.into()),
             };
             let (file, shared) = (spooled.reopen()?, Arc::clone(&self.shared));
-            let kind = spawn_blocking(move || kind_of(file, &shared.settings.rules));
-            match kind.await.map_err(std::io::Error::other)?? {
-                Kind::Package => packages.push(spooled),
-                Kind::Broken => broken.push(spooled),
-                Kind::Other => {}
+            let judged = spawn_blocking(move || is_package(file, &shared.settings.rules));
+            if judged.await.map_err(std::io::Error::other)?? {
+                packages.push(spooled);
             }
         }
-        let only = |mut all: Vec<Spooled>| match (all.pop(), all.is_empty()) {
+        Ok(match (packages.pop(), packages.is_empty()) {
             (Some(one), true) => Found::One(one),
             (Some(_), false) => Found::Refused("XdmSeveralPackages"),
             (None, _) => Found::Refused("XdmNoPackage"),
-        };
-        Ok(if packages.is_empty() { only(broken) } else { only(packages) })
+        })
     }
 
-    async fn import(&self, row: &ReceivedMail, head: ReceivedHead, package: Spooled) -> Result<(), NotNow> {
+    async fn import(
+        &self,
+        row: &ReceivedMail,
+        head: ReceivedHead,
+        package: Spooled,
+        says_package: bool,
+    ) -> Result<(), NotNow> {
         let settings = &self.shared.settings;
         let mut ctx = self.shared.packages.context_of(settings.node.as_deref()).await?.ok_or(NotNow::Node)?;
         let order = ImportOrder { auto_commit: settings.auto_commit, ..ImportOrder::default() };
         let key = key_of(row, &head, &package.sha256);
         let received = self.shared.packages.receive(&mut ctx, package, Delivery::Mail, &order, Some(&key));
         let (package, _) = received.await?;
-        let id = row.id.clone();
+        let (id, warning) = (row.id.clone(), (!says_package).then_some(NO_PHRASE));
         let noted = self.shared.store.write(move |tx| {
             let (id, head) = (id.clone(), head.clone());
-            Box::pin(async move { tx.note_mail_opened(&id, &head, package).await })
+            Box::pin(async move { tx.note_mail_opened(&id, &head, package, warning).await })
         });
         let _: bool = noted.await.map_err(|error: StoreError| error)?;
         self.shared.spool.remove(&row.id)?;
         self.shared.opened.notify_one();
-        tracing::info!(mail = %row.id, %package, "opened a mail, its package is an import");
+        tracing::info!(mail = %row.id, %package, says_package, "opened a mail, its package is an import");
         Ok(())
     }
 
@@ -202,6 +219,9 @@ impl Inbox {
     }
 }
 
+/// Noted of a mail with a package whose subject does not say so; it is taken over all the same (R-32-24).
+const NO_PHRASE: &str = "XdmSubject: the subject does not hold XDM/1.0/DDM";
+
 /// By what a package that comes by two ways is known: who sends it, in which mail, and its octets.
 fn key_of(row: &ReceivedMail, head: &ReceivedHead, sha256: &str) -> String {
     let mut hash = Sha256::new();
@@ -227,7 +247,7 @@ fn look(
     let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
     let opened = match open(&octets, keys, allow_unsigned, &limits, now) {
         Ok(Received::Receipt { from, disposition, .. }) => Opened::Receipt(from, disposition),
-        Ok(Received::Packages(package)) => Opened::Attachments(package.attachments),
+        Ok(Received::Packages(package)) => Opened::Attachments(package.attachments, package.says_package),
         Err(NotOpened::Mail(_)) => Opened::Refused("XdmMailMalformed"),
         Err(NotOpened::Wrapped) => Opened::Refused("XdmMailWrapped"),
         Err(NotOpened::Signature(_) | NotOpened::Unsigned) => Opened::Refused("XdmSignatureInvalid"),
@@ -245,24 +265,6 @@ fn head_of(octets: &[u8], return_path: &str, limits: &MailLimits) -> ReceivedHea
     let Ok(incoming) = mail::Incoming::read(&lines, limits) else { return ReceivedHead::default() };
     let receipt_to = incoming.notify.filter(|to| !incoming.automatic && to.eq_ignore_ascii_case(return_path));
     ReceivedHead { sender: Some(incoming.from), message_id: incoming.message_id, receipt_to }
-}
-
-/// What an attachment that begins as a zip file does turned out to be.
-enum Kind {
-    Package,
-    Broken,
-    Other,
-}
-
-fn kind_of(file: File, rules: &crate::service::xdm::ImportSettings) -> std::io::Result<Kind> {
-    match Medium::of_archive(file, &rules.limits) {
-        Ok(medium) => Ok(match Layout::of(medium.table(), &rules.tolerances, &rules.limits) {
-            Ok(_) => Kind::Package,
-            Err(_) => Kind::Other,
-        }),
-        Err(MediumError::Rejected(_)) => Ok(Kind::Broken),
-        Err(MediumError::Io(error)) => Err(error),
-    }
 }
 
 #[cfg(test)]
