@@ -28,6 +28,8 @@ pub struct EmailConfig {
     pub certificate_file: Option<PathBuf>,
     /// Its key, PEM.
     pub key_file: Option<PathBuf>,
+    /// Files with a former certificate of ours and its key, PEM: for decryption only.
+    pub former_files: Vec<PathBuf>,
     /// Folder with a file `ADDRESS.pem` for each partner.
     pub partners: Option<PathBuf>,
     /// Authorities and certificates that are believed when they sign for the address that they name.
@@ -82,6 +84,7 @@ impl EmailConfig {
             institution: s.parsed("email.institution", "knoop".to_owned()),
             certificate_file: s.optional("email.certificate_file"),
             key_file: s.optional("email.key_file"),
+            former_files: s.list("email.former_files").into_iter().map(PathBuf::from).collect(),
             partners: s.optional("email.partners"),
             trust: TrustConfig::read(s, "email"),
             allow_unsigned: s.parsed("email.allow_unsigned", false),

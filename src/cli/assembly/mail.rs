@@ -39,7 +39,11 @@ pub(in crate::cli) fn pickup(config: &Config, store: &Store, auditor: &Auditor) 
 pub(in crate::cli) fn smime_settings(config: &Config) -> SmimeSettings {
     let email = &config.email;
     let identity = email.certificate_file.clone().zip(email.key_file.clone());
-    SmimeSettings { trust: trusting(config, identity, &email.trust), partners: email.partners.clone() }
+    SmimeSettings {
+        trust: trusting(config, identity, &email.trust),
+        partners: email.partners.clone(),
+        former: email.former_files.clone(),
+    }
 }
 
 /// What links to the pick-up page begin with, where there is one.

@@ -22,6 +22,8 @@ pub struct SmimeSettings {
     /// A folder with one file for each partner, `ADDRESS.pem` in lower case: we encrypt for its certificates, and believe them
     /// when they sign for that address.
     pub partners: Option<PathBuf>,
+    /// Files with a certificate of ours that is not used any more, and its key: what was encrypted for it is still read.
+    pub former: Vec<PathBuf>,
 }
 
 /// Why nothing can be signed, encrypted or opened, in words for the operator.
@@ -50,6 +52,8 @@ pub enum SmimeError {
 /// Keys and certificates as they are now.
 pub struct SmimeKeys {
     pub(super) identity: Option<Identity>,
+    /// For decryption only.
+    pub(super) former: Vec<Identity>,
     pub(super) trust: Trust,
     partners: Option<PathBuf>,
     production: bool,
@@ -70,8 +74,10 @@ impl SmimeKeys {
         let production = settings.trust.production;
         let identity = settings.trust.identity.as_ref();
         let identity = identity.map(|(certificate, key)| Identity::load(certificate, key, production)).transpose()?;
+        let former = settings.former.iter().map(|file| Identity::load(file, file, production));
+        let former = former.collect::<Result<_, _>>()?;
         let trust = Trust::load(&settings.trust)?;
-        Ok(Self { identity, trust, partners: settings.partners.clone(), production })
+        Ok(Self { identity, former, trust, partners: settings.partners.clone(), production })
     }
 
     /// The certificates that a partner's file holds; none where there is no file. A folder or file that cannot be read does not

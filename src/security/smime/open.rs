@@ -50,14 +50,16 @@ pub enum SignatureRefused {
 }
 
 impl SmimeKeys {
-    /// Decrypts CMS EnvelopedData.
+    /// Decrypts CMS EnvelopedData: with our key, or with one that we had, for whoever has not got our new certificate yet.
     ///
     /// # Errors
-    /// When it is not for our key.
+    /// When it is for none of them.
     pub fn decrypt(&self, enveloped: &[u8]) -> Result<Vec<u8>, SmimeError> {
-        let (own, key) = self.own()?;
+        let own = self.own()?;
+        let former = self.former.iter().filter_map(|former| Some((former.chain.first()?, former.key())));
         let enveloped = CmsContentInfo::from_der(enveloped).map_err(|_| SmimeError::NotForUs)?;
-        enveloped.decrypt(key, own).map_err(|_| SmimeError::NotForUs)
+        let mut keys = std::iter::once(own).chain(former);
+        keys.find_map(|(certificate, key)| enveloped.decrypt(key, certificate).ok()).ok_or(SmimeError::NotForUs)
     }
 
     /// Verifies CMS SignedData of the sender at `from`; `detached` are the octets it is about where it does not hold them itself.

@@ -64,6 +64,10 @@ impl Post {
     }
 
     fn keys_with(&self, own: &str, anchors: &[&str]) -> SmimeKeys {
+        SmimeKeys::load(&self.settings_with(own, anchors)).unwrap()
+    }
+
+    fn settings_with(&self, own: &str, anchors: &[&str]) -> SmimeSettings {
         let anchor = |name: &&str| AnchorSettings {
             name: (*name).to_owned(),
             file: self.file(name),
@@ -72,7 +76,7 @@ impl Post {
         let trust = TrustSettings { anchors: anchors.iter().map(anchor).collect(), ..TrustSettings::default() };
         let identity = Some((self.file(&format!("{own}.pem")), self.file(&format!("{own}.key"))));
         let trust = TlsSettings { identity, trust, ..TlsSettings::default() };
-        SmimeKeys::load(&SmimeSettings { trust, partners: Some(self.file("partners")) }).unwrap()
+        SmimeSettings { trust, partners: Some(self.file("partners")), former: Vec::new() }
     }
 
     fn keys(&self) -> SmimeKeys {
@@ -213,6 +217,33 @@ fn a_mail_for_somebody_else_is_not_opened() {
     let sealed = post.keys().encrypt(ENTITY, &[THEIRS], now()).unwrap();
     assert!(matches!(post.keys().decrypt(&sealed), Err(SmimeError::NotForUs)));
     assert!(matches!(post.keys().decrypt(&sealed[..sealed.len() / 2]), Err(SmimeError::NotForUs)));
+}
+
+#[test]
+fn r_32_26_what_is_encrypted_for_a_former_certificate_is_opened_and_nothing_is_signed_with_it() {
+    let post = Post::new();
+    post.issue("new", OURS, "");
+    let former = post.file("former.pem");
+    let both = ["ours.pem", "ours.key"].map(|name| fs::read(post.file(name)).unwrap()).concat();
+    fs::write(&former, both).unwrap();
+    fs::write(post.file("entity"), ENTITY).unwrap();
+    let settings = post.settings_with("new", &["ca.pem"]);
+    let renewed = SmimeSettings { former: vec![former.clone()], ..settings.clone() };
+    fs::set_permissions(&former, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(SmimeKeys::load(&renewed), Err(SmimeError::Files(_))), "others may read the key");
+    fs::set_permissions(&former, fs::Permissions::from_mode(0o600)).unwrap();
+    let keys = SmimeKeys::load(&renewed).unwrap();
+    for (name, without) in [("ours", false), ("new", true)] {
+        done(post.folder(), &format!("cms -encrypt -in entity -binary -aes256 -outform DER -out e.der {name}.pem"));
+        let sealed = fs::read(post.file("e.der")).unwrap();
+        assert_eq!(keys.decrypt(&sealed).unwrap(), ENTITY, "for {name}");
+        assert_eq!(SmimeKeys::load(&settings).unwrap().decrypt(&sealed).is_ok(), without, "for {name}");
+    }
+    let sealed = keys.encrypt(ENTITY, &[THEIRS], now()).unwrap();
+    assert!(matches!(keys.decrypt(&sealed), Err(SmimeError::NotForUs)));
+    fs::write(post.file("s.der"), keys.sign(ENTITY).unwrap()).unwrap();
+    done(post.folder(), "cms -verify -inform DER -in s.der -content entity -binary -CAfile ca.pem -signer by -out o");
+    assert_eq!(fs::read(post.file("by")).unwrap(), fs::read(post.file("new.pem")).unwrap());
 }
 
 #[test]
