@@ -27,10 +27,12 @@ impl Said {
             || bare.ends_with("+xml")
             || bare.ends_with("+json")
             || matches!(&*bare, "application/xml" | "application/json");
-        match bare == DICOM_MEDIA_TYPE {
-            true => Self::Dicom,
-            false if is_text => Self::Text,
-            false => Self::Other,
+        match &*bare {
+            DICOM_MEDIA_TYPE => Self::Dicom,
+            // Digits may be drawn in a picture of XML.
+            _ if bare.starts_with("image/") => Self::Other,
+            _ if is_text => Self::Text,
+            _ => Self::Other,
         }
     }
 }
@@ -174,6 +176,7 @@ mod tests {
                 ("text/plain", b"%PDF-1.4\n", Seen::Unread),
                 ("text/xml", b"PK\x03\x04 and no more", Seen::Unread),
                 ("image/jpeg", b"\xFF\xD8\xFF", Seen::Unread),
+                ("image/svg+xml", b"<svg/>", Seen::Unread),
                 ("application/octet-stream", b"999900006", Seen::Bsn),
                 ("application/dicom", &[0; 200], Seen::Nothing),
                 ("application/dicom", b"DICM BSN 999900018", Seen::Bsn),
