@@ -34,7 +34,8 @@ pub struct Examined {
     pub(super) documents: Vec<Vec<StatedDocument>>,
 }
 
-/// Looks into a package: layout, metadata, names and sizes, rules of metadata. Blocks; reads no document.
+/// Looks into a package: layout, metadata, names and sizes, rules of metadata. Blocks; reads no document but for its header, or
+/// where nothing else tells whether two with one uniqueId are one.
 ///
 /// # Errors
 /// The report of a package that is rejected as a whole.
@@ -48,6 +49,7 @@ pub fn examine(medium: Medium, settings: &ImportSettings) -> Result<Examined, Pa
         examined.report.sets.push(set);
         examined.documents.push(documents);
     }
+    gathered.compare_doubtful(&examined.medium);
     for (index, (set, documents)) in examined.report.sets.iter_mut().zip(&examined.documents).enumerate() {
         gathered.contradict(index, set, documents);
     }
@@ -69,6 +71,7 @@ pub(super) fn survey(medium: Medium, settings: &ImportSettings) -> Result<(Exami
     for index in 0..examined.sets() {
         examined.survey_set(index, settings, &mut whole).map_err(rejected)?;
     }
+    whole.compare_doubtful(&examined.medium);
     examined.look_at_images(&whole, settings);
     Ok((examined, whole))
 }

@@ -3,19 +3,22 @@
 //! Source: spec xdm R-32-06, H-27, H-28, section 10.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     num::NonZeroU64,
 };
 
-use openssl::sha::sha256;
+use openssl::sha::{Sha256, sha256};
 
-use super::documents::{StatedDocument, StatedHash};
+use super::{
+    documents::{StatedDocument, StatedHash},
+    examine::{BLOCK_BYTES, next_block},
+};
 use crate::{
     model::{
         XdsErrorCode,
         xdm::{DocumentReport, PackageFinding, SetReport},
     },
-    wire::xdm::{EntryId, Table},
+    wire::xdm::{ContentError, EntryId, Medium, Table},
 };
 
 /// Sixteen octets that stand for a text; two texts never share them.
@@ -45,6 +48,8 @@ pub(super) struct Gathered {
     entries: u64,
     /// Documents whose uniqueId has two contents (H-28), by set.
     contradicted: BTreeSet<(usize, EntryId)>,
+    /// Documents with one uniqueId and size of which nothing else tells whether they are one, each with its set.
+    doubtful: Vec<[(usize, EntryId); 2]>,
 }
 
 impl Gathered {
@@ -57,6 +62,7 @@ impl Gathered {
             referenced_bytes: 0,
             entries: 0,
             contradicted: BTreeSet::new(),
+            doubtful: Vec::new(),
         }
     }
 
@@ -131,12 +137,30 @@ impl Gathered {
             }
             Entry::Occupied(occupied) => occupied.into_mut(),
         };
-        let crcs = [entry, met.entry].map(|id| table.crc32(id));
-        let other = table.size_bytes(entry) != table.size_bytes(met.entry)
-            || (crcs[0].is_some() && crcs[1].is_some() && crcs[0] != crcs[1])
-            || (hash.is_some() && met.hash.is_some() && hash != met.hash);
-        if other && entry != met.entry {
-            self.contradicted.extend([(set, entry), (met.set as usize, met.entry)]);
+        if entry == met.entry {
+            return;
+        }
+        let both = [(set, entry), (met.set as usize, met.entry)];
+        let of_crc = table.crc32(entry).zip(table.crc32(met.entry)).map(|(one, other)| one == other);
+        let of_hash = hash.zip(met.hash).map(|(one, other)| one == other);
+        let of_size = Some(table.size_bytes(entry) == table.size_bytes(met.entry));
+        if [of_size, of_crc, of_hash].contains(&Some(false)) {
+            self.contradicted.extend(both);
+        } else if of_crc.is_none() && of_hash.is_none() {
+            self.doubtful.push(both);
+        }
+    }
+
+    /// Reads the documents of which nothing tells whether they are one: those with one uniqueId and size of a directory tree,
+    /// where no CRC is told, and without a hash in their metadata (H-28). Blocks.
+    pub(super) fn compare_doubtful(&mut self, medium: &Medium) {
+        let mut hashes: BTreeMap<EntryId, Option<[u8; 32]>> = BTreeMap::new();
+        for both in std::mem::take(&mut self.doubtful) {
+            // What cannot be read is told when it is verified.
+            let [one, other] = both.map(|(_, entry)| *hashes.entry(entry).or_insert_with(|| hash(medium, entry).ok()));
+            if one.zip(other).is_some_and(|(one, other)| one != other) {
+                self.contradicted.extend(both);
+            }
         }
     }
 
@@ -150,4 +174,12 @@ impl Gathered {
             }
         }
     }
+}
+
+fn hash(medium: &Medium, entry: EntryId) -> Result<[u8; 32], ContentError> {
+    let (mut content, mut block, mut hash) = (medium.open(entry)?, vec![0; BLOCK_BYTES], Sha256::new());
+    while let Some(octets) = next_block(&mut content, &mut block)? {
+        hash.update(octets);
+    }
+    Ok(hash.finish())
 }

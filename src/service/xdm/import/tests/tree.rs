@@ -13,6 +13,9 @@ use crate::{
     wire::xdm::{Found, Medium, MediumError},
 };
 
+/// H-28.
+const DUPLICATE: &str = "XDSRepositoryDuplicateUniqueIdInMessage";
+
 fn tree() -> (tempfile::TempDir, PathBuf) {
     let top = tempfile::tempdir().expect("a directory");
     let set = top.path().join("IHE_XDM/SUBSET01");
@@ -104,4 +107,23 @@ fn names_of_the_file_system_are_found_in_their_one_form() {
     fs::write(set.join("METADATA.XML"), metadata(1, &[Doc::new(1, "D%C3%A9.TXT", NOTE)])).expect("written");
     let report = checked(top.path());
     assert_eq!((report.outcome, report.sets[0].documents[0].verified), (PackageOutcome::All, Some(true)));
+}
+
+#[test]
+fn h_28_one_unique_id_with_two_contents_where_no_crc_and_no_hash_is_told() {
+    for (other, expected) in [(&b"twice"[..], vec![]), (b"other", vec![DUPLICATE, DUPLICATE])] {
+        let (top, set) = tree();
+        let second = top.path().join("IHE_XDM/SUBSET02");
+        fs::create_dir_all(&second).expect("a directory");
+        let [one, mut two] = [Doc::new(1, "A.TXT", b"twice"), Doc::new(2, "A.TXT", b"twice")];
+        two.unique_id.clone_from(&one.unique_id);
+        for (number, folder, doc, octets) in [(1, &set, one, &b"twice"[..]), (2, &second, two, other)] {
+            let metadata = metadata(number, &[Doc { hash: None, ..doc }]);
+            fs::write(folder.join("METADATA.XML"), metadata).expect("written");
+            fs::write(folder.join("A.TXT"), octets).expect("written");
+        }
+        let found: Vec<&str> = codes(&checked(top.path())).into_iter().map(|(code, _)| code).collect();
+        let found: Vec<&str> = found.into_iter().filter(|code| *code != "XdmHashMissing").collect();
+        assert_eq!(found, expected);
+    }
 }
