@@ -1,21 +1,32 @@
 //! Whose documents they are, in the numbers of this house.
 //!
-//! Source: spec xdm R-32-33, R-32-38.
+//! Source: spec xdm R-32-19, R-32-33, R-32-38.
+
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     prepare::source_patient_ids,
     settings::ImportSettings,
-    submission::{entries, patient_ids, read_cx, value},
+    submission::{is_entry, patient_id_of, patient_ids, read_cx, value},
 };
 use crate::{
     model::{
-        PatientId,
+        Oid, PatientId,
         bsn::{BSN_AUTHORITY, check_bsn},
-        rim::SubmitObjectsRequest,
+        rim::{RegistryObject, SubmitObjectsRequest},
         vocabulary as v,
     },
-    store::{StoreError, Tx},
+    store::{PatientRow, StoreError, Tx},
 };
+
+/// More numbers than the objects of one patient have; beyond them nobody is looked up.
+const MOST_NUMBERS: usize = 1000;
+
+const NO_NUMBER: &str = "the metadata have no number of a patient";
+const NOBODY_KNOWN: &str = "no number in the metadata is of a patient who is known here";
+const SEVERAL_KNOWN: &str = "several patients who are known here have numbers in the metadata";
+const CONTRADICTION: &str = "objects of the set have different numbers of one authority for the patient";
+const TOO_MANY: &str = "the metadata have more numbers than one patient has";
 
 /// What came out.
 #[derive(Debug)]
@@ -26,20 +37,53 @@ pub(super) enum Decision {
     Held(&'static str),
 }
 
-/// Numbers of the patient in the order in which they are believed: as patientId, as sourcePatientId, in
-/// sourcePatientInfo.
-fn candidates(submit: &SubmitObjectsRequest) -> (Option<PatientId>, Vec<PatientId>) {
-    let first = patient_ids(submit).find_map(|(_, id)| read_cx(id));
-    let mut others: Vec<PatientId> = Vec::new();
-    for entry in entries(submit) {
-        let source = value(entry, v::SLOT_SOURCE_PATIENT_ID).and_then(read_cx);
-        for id in source.into_iter().chain(source_patient_ids(entry)) {
-            if !others.contains(&id) {
-                others.push(id);
+/// Numbers that an object of the set has for its patient. They are of one person, as its sender says.
+type Numbers = BTreeSet<PatientId>;
+
+/// What the objects of a set say of the patient, each of its own.
+struct Said {
+    /// The patientId.
+    first: Option<PatientId>,
+    /// The numbers of objects that have some, each combination once.
+    by_object: BTreeSet<Numbers>,
+}
+
+impl Said {
+    fn of(submit: &SubmitObjectsRequest) -> Self {
+        let first = patient_ids(submit).find_map(|(_, id)| read_cx(id));
+        let by_object = submit.objects.iter().map(numbers).filter(|numbers| !numbers.is_empty()).collect();
+        Self { first, by_object }
+    }
+
+    fn all(&self) -> BTreeSet<&PatientId> {
+        self.by_object.iter().flatten().collect()
+    }
+
+    /// Authorities of which the objects that have a number of them have none in common.
+    fn contradicted(&self) -> BTreeSet<&Oid> {
+        let mut common: HashMap<&Oid, BTreeSet<&PatientId>> = HashMap::new();
+        for numbers in &self.by_object {
+            let mut own: HashMap<&Oid, BTreeSet<&PatientId>> = HashMap::new();
+            for number in numbers {
+                own.entry(number.authority()).or_default().insert(number);
+            }
+            for (authority, own) in own {
+                common.entry(authority).and_modify(|common| common.retain(|it| own.contains(it))).or_insert(own);
             }
         }
+        common.into_iter().filter(|(_, common)| common.is_empty()).map(|(authority, _)| authority).collect()
     }
-    (first, others)
+}
+
+/// patientId, sourcePatientId and those of sourcePatientInfo.
+fn numbers(object: &RegistryObject) -> Numbers {
+    let sent = patient_id_of(object).and_then(read_cx);
+    let source = value(object, v::SLOT_SOURCE_PATIENT_ID).and_then(read_cx);
+    let (source, told) = match is_entry(object) {
+        true => (source, Some(source_patient_ids(object))),
+        false => (None, None),
+    };
+    sent.into_iter().chain(source).chain(told.into_iter().flatten()).collect()
 }
 
 /// Whether numbers of this authority are of this house, and this one may be one.
@@ -49,39 +93,106 @@ fn is_ours(id: &PatientId, settings: &ImportSettings) -> bool {
     domain && (id.authority().as_str() != BSN_AUTHORITY || check_bsn(id.id()).is_ok())
 }
 
+/// Numbers of this house that were looked up.
+type Known = HashMap<PatientId, PatientRow>;
+
 /// Finds the patient of a set: the number that it has, if it is of this house; else the only one that is known here of those
-/// that it brings along. Nobody is guessed.
+/// that it brings along. No object of the set may speak of another one. Nobody is guessed.
 pub(super) async fn reconcile(
     tx: &mut Tx,
     submit: &SubmitObjectsRequest,
     settings: &ImportSettings,
 ) -> Result<Decision, StoreError> {
-    let (first, others) = candidates(submit);
-    if let Some(id) = first.as_ref().filter(|id| is_ours(id, settings)) {
-        let known = tx.find_patient(id).await?.is_some_and(|row| !row.subsumed);
-        if known || !settings.known_patients_only {
-            return Ok(Decision::Registered(id.clone()));
+    let said = Said::of(submit);
+    let all = said.all();
+    if all.is_empty() {
+        return Ok(Decision::Held(NO_NUMBER));
+    }
+    if all.len() > MOST_NUMBERS {
+        return Ok(Decision::Held(TOO_MANY));
+    }
+    let mut known = Known::new();
+    for id in all.into_iter().filter(|id| is_ours(id, settings)) {
+        if let Some(row) = tx.find_patient(id).await? {
+            known.insert(id.clone(), row);
         }
     }
-    let mut found: Vec<(i64, PatientId)> = Vec::new();
-    let mut wanted: Vec<&PatientId> = others.iter().filter(|id| is_ours(id, settings)).collect();
-    wanted.sort_by_key(|id| settings.patient_domains.iter().position(|domain| domain == id.authority()));
-    for id in wanted {
-        if let Some(row) = tx.find_patient(id).await?.filter(|row| !row.subsumed)
-            && found.iter().all(|(key, _)| *key != row.patient_key)
-        {
-            found.push((row.patient_key, id.clone()));
+    let is_taken = |id: &&PatientId| {
+        is_ours(id, settings) && (!settings.known_patients_only || known.get(id).is_some_and(|row| !row.subsumed))
+    };
+    let patient = match said.first.as_ref().filter(is_taken) {
+        Some(first) => first,
+        None => {
+            let mut found = known.iter().filter(|(_, row)| !row.subsumed).map(|(id, _)| id);
+            match (found.next(), found.next()) {
+                (None, _) => return Ok(Decision::Held(NOBODY_KNOWN)),
+                (Some(only), None) => only,
+                (Some(_), Some(_)) => return Ok(Decision::Held(SEVERAL_KNOWN)),
+            }
         }
-    }
-    // Two numbers in two domains may be one person; two in one domain are not.
-    let contradict =
-        |(_, a): &(i64, PatientId)| found.iter().any(|(_, b)| a.authority() == b.authority() && a.id() != b.id());
-    if found.iter().any(contradict) {
-        return Ok(Decision::Held("several patients who are known here have numbers in the metadata"));
-    }
-    Ok(match found.into_iter().next() {
-        Some((_, id)) => Decision::Registered(id),
-        None if first.is_none() && others.is_empty() => Decision::Held("the metadata have no number of a patient"),
-        None => Decision::Held("no number in the metadata is of a patient who is known here"),
+    };
+    Ok(match objection(&said, patient, &known) {
+        Some(why) => Decision::Held(why),
+        None => Decision::Registered(patient.clone()),
     })
+}
+
+/// Why the objects of a set cannot all be of this patient: one does not name them, by whatever number a merge has joined, and
+/// names somebody else who is known here, or has a number where that of the patient, or of another object, is another one.
+fn objection(said: &Said, patient: &PatientId, known: &Known) -> Option<&'static str> {
+    let survivor = known.get(patient).map(|row| row.survivor_key);
+    let is_patient =
+        |id: &PatientId| id == patient || (survivor.is_some() && known.get(id).map(|row| row.survivor_key) == survivor);
+    let contradicted = said.contradicted();
+    let silent = said.by_object.iter().filter(|numbers| !numbers.iter().any(is_patient));
+    for number in silent.flatten() {
+        if number.authority() == patient.authority() || contradicted.contains(number.authority()) {
+            return Some(CONTRADICTION);
+        }
+        if known.get(number).is_some_and(|row| !row.subsumed) {
+            return Some(SEVERAL_KNOWN);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: &str) -> PatientId {
+        number.replace('@', "^^^&2.999.10.").replace(';', "&ISO").parse().unwrap()
+    }
+
+    fn said(objects: &[&[&str]]) -> Said {
+        let by_object = objects.iter().map(|numbers| numbers.iter().map(|it| id(it)).collect()).collect();
+        Said { first: None, by_object }
+    }
+
+    fn known(rows: &[(&str, i64, i64)]) -> Known {
+        let row =
+            |patient_key, survivor_key| PatientRow { patient_key, survivor_key, subsumed: patient_key != survivor_key };
+        rows.iter().map(|(number, key, survivor)| (id(number), row(*key, *survivor))).collect()
+    }
+
+    /// Numbers are written `NUMBER@AUTHORITY;`; the patient is always `A@1;`.
+    #[test]
+    fn r_32_38_objects_of_the_set_that_speak_of_somebody_else() {
+        let merged = [("A@1;", 1, 1), ("B@1;", 2, 1)];
+        for (objects, rows, expected) in [
+            (&[&["A@1;"][..], &["A@1;", "X@2;"]][..], &[("A@1;", 1, 1)][..], None),
+            (&[&["A@1;"], &["B@1;"]], &[("A@1;", 1, 1)], Some(CONTRADICTION)),
+            (&[&["A@1;"], &["B@1;"]], &[("A@1;", 1, 1), ("B@1;", 2, 2)], Some(CONTRADICTION)),
+            (&[&["A@1;"], &["B@1;"]], &merged, None),
+            (&[&["A@1;", "X@2;"], &["A@1;", "Y@2;"]], &[("A@1;", 1, 1)], None),
+            (&[&["A@1;", "X@2;"], &["Y@2;"]], &[("A@1;", 1, 1)], Some(CONTRADICTION)),
+            (&[&["A@1;", "X@2;"], &["X@2;"]], &[("A@1;", 1, 1)], None),
+            (&[&["A@1;"], &["X@2;"]], &[("A@1;", 1, 1)], None),
+            (&[&["A@1;"], &["X@2;"]], &[("A@1;", 1, 1), ("X@2;", 3, 3)], Some(SEVERAL_KNOWN)),
+            (&[&["A@1;"], &["X@2;"]], &[("A@1;", 1, 1), ("X@2;", 3, 1)], None),
+            (&[&["A@1;"]], &[], None),
+        ] {
+            assert_eq!(objection(&said(objects), &id("A@1;"), &known(rows)), expected, "{objects:?}");
+        }
+    }
 }

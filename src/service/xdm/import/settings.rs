@@ -17,7 +17,7 @@ pub struct ImportSettings {
     pub tolerances: PackageTolerances,
     /// The registry's rules of metadata.
     pub rules: Rules,
-    /// Assigning authorities whose numbers are of this house, the one that is liked best first; all if empty (R-32-38).
+    /// Assigning authorities whose numbers are of this house; all if empty (R-32-38).
     pub patient_domains: Vec<Oid>,
     /// Whether a patient must be known here before anything is registered for them.
     pub known_patients_only: bool,
