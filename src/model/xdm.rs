@@ -116,6 +116,9 @@ pub struct DocumentReport {
     /// Whether hash and size of the metadata are those of the file; absent when the octets were not read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
+    /// Whether it was here before, and is not registered again (R-32-56).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub already_present: bool,
 }
 
 /// What was found of one submission set.

@@ -11,6 +11,6 @@ mod sets;
 
 pub use import::{
     Choice, CodeDefaults, CodeReplacement, Examined, Follower, Identity, ImportError, ImportSettings, Importer,
-    MediaOrigin, Progress, Unresolved, check, examine, verify,
+    LookedAt, MediaOrigin, Progress, Unresolved, check, examine, verify,
 };
 pub use sets::{NoPackage, PackageSets};

@@ -20,7 +20,7 @@ use crate::{
     },
     service::{
         audit::events::MediaKind,
-        xdm::{Choice, ImportError, MediaOrigin},
+        xdm::{Choice, ImportError, LookedAt, MediaOrigin},
     },
 };
 
@@ -39,7 +39,7 @@ pub(in crate::cli) struct ImportArgs {
     package: PathBuf,
     #[command(flatten)]
     data: DataArgs,
-    /// Patient under whom all sets are registered, as CX: ID^^^&OID&ISO
+    /// Patient of the only set, or of those that wait for one, as CX: ID^^^&OID&ISO
     #[arg(long, value_name = "CX")]
     patient: Option<PatientId>,
     /// Patient of one set
@@ -112,7 +112,7 @@ async fn import(args: &ImportArgs, config: &Config) -> Result<PackageReport, Fai
         sets: args.set.iter().copied().collect(),
         patient: args.patient.clone(),
         patients: args.patient_of.iter().cloned().collect::<BTreeMap<_, _>>(),
-        looked_at: args.looked_at,
+        looked_at: LookedAt::All(args.looked_at),
         overridden: args.overridden.iter().copied().collect(),
         dry_run: args.dry_run,
     };

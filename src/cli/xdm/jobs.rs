@@ -21,7 +21,10 @@ use crate::{
     },
     service::{
         Auditor,
-        xdm::jobs::{ImportOrder, PackageError, PackageSummary, Packages, XdmPackage, shown},
+        xdm::{
+            LookedAt,
+            jobs::{ImportOrder, PackageError, PackageSummary, Packages, XdmPackage, shown},
+        },
     },
     store::Store,
 };
@@ -63,7 +66,7 @@ enum JobsCommand {
         /// Take this set only, by its number in the report; may be given several times
         #[arg(long, value_name = "SET")]
         set: Vec<usize>,
-        /// Patient under whom all sets are registered, as CX: ID^^^&OID&ISO
+        /// Patient of the only set, or of those that wait for one, as CX: ID^^^&OID&ISO
         #[arg(long, value_name = "CX")]
         patient: Option<PatientId>,
         /// Patient of one set
@@ -135,7 +138,7 @@ async fn work(command: &JobsCommand, config: &Config, store: &Store) -> Result<(
                 sets: set.iter().copied().collect(),
                 patient: patient.as_ref().map(ToString::to_string),
                 patients: patient_of.iter().map(|(set, patient)| (*set, patient.to_string())).collect(),
-                looked_at: *looked_at,
+                looked_at: LookedAt::All(*looked_at),
                 overridden: BTreeSet::new(),
                 auto_commit: false,
             };

@@ -129,7 +129,9 @@ pub(super) async fn commit(request: HttpRequest, payload: web::Payload, endpoint
         let order: ImportOrder = read_json(entered, &request, body).await?;
         if let Err(error) = order.check(&package) {
             let (status, code) = match error {
-                ImportOrderError::Patient(_) => (StatusCode::CONFLICT, "XdmIdentity"),
+                ImportOrderError::Patient(_) | ImportOrderError::OtherPatient(_) => {
+                    (StatusCode::CONFLICT, "XdmIdentity")
+                }
                 ImportOrderError::Field(..) | ImportOrderError::NoSet(_) => (StatusCode::BAD_REQUEST, "XdmOrder"),
             };
             return Err(refusal(status, code, error.to_string()));

@@ -26,7 +26,7 @@ mod tests;
 mod verify;
 
 pub use check::check;
-pub use commit::{Choice, ImportError, Importer, MediaOrigin};
+pub use commit::{Choice, ImportError, Importer, LookedAt, MediaOrigin};
 pub use examine::{Examined, examine};
 pub use settings::{CodeDefaults, CodeReplacement, Identity, ImportSettings, Unresolved};
 pub use verify::{Follower, Progress, verify};

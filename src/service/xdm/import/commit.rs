@@ -3,6 +3,7 @@
 //! Source: spec xdm R-32-33 to R-32-38, R-32-41, R-32-55 to R-32-58.
 
 mod decisions;
+mod looked_at;
 mod present;
 mod recall;
 mod receive;
@@ -14,6 +15,7 @@ use std::{
     sync::Arc,
 };
 
+pub use looked_at::LookedAt;
 use recorded::submitted;
 use tokio::task::JoinError;
 
@@ -73,12 +75,13 @@ pub enum ImportError {
 pub struct Choice {
     /// Ordinals of the sets to take, all if empty.
     pub sets: BTreeSet<usize>,
-    /// The patient of every set for whom nobody else is named.
+    /// The patient of the only set, or of those of several that wait for one: a set that is known to be of somebody else is held
+    /// unless its own patient is named.
     pub patient: Option<PatientId>,
     /// The patients of sets, by ordinal.
     pub patients: BTreeMap<usize, PatientId>,
-    /// Take what is only held because somebody should look at it, such as an empty document.
-    pub looked_at: bool,
+    /// Which sets are taken that are only held because somebody should look at them.
+    pub looked_at: LookedAt,
     /// Ordinals of the sets that are taken in spite of wrong hashes or sizes, where this house allows it (R-32-36).
     pub overridden: BTreeSet<usize>,
     /// Do everything but keep nothing.
@@ -99,7 +102,8 @@ pub struct MediaOrigin {
 impl Choice {
     /// Every set that it speaks of.
     fn ordinals(&self) -> impl Iterator<Item = usize> {
-        self.sets.iter().chain(self.patients.keys()).chain(&self.overridden).copied()
+        let decided = self.patients.keys().chain(&self.overridden).chain(self.looked_at.ordinals());
+        self.sets.iter().chain(decided).copied()
     }
 }
 
@@ -123,6 +127,13 @@ pub struct Importer {
     came_ms: Option<i64>,
 }
 
+/// Whose a set is.
+struct Whose {
+    patient: PatientId,
+    /// The metadata tell it, and somebody else is named for all sets.
+    is_disputed: bool,
+}
+
 /// What became of the taking of a set.
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
@@ -131,6 +142,9 @@ struct Taken {
     /// The repository has told the audit trail.
     recorded: bool,
 }
+
+/// A document with its place in the set.
+type Numbered<'a> = (usize, &'a StatedDocument);
 
 /// What is known of a package while its sets are taken over one by one.
 struct Running<'a> {
@@ -296,8 +310,9 @@ impl Importer {
                 return Ok(Taken::default());
             }
         };
-        let own: Vec<EntryUuid> = submit.objects.iter().filter_map(|it| it.id.as_deref()?.parse().ok()).collect();
-        let Some(patient) = self.patient(running.choice, &submit, set).await? else { return Ok(Taken::default()) };
+        let Some(Whose { patient, is_disputed }) = self.patient(running, &submit, set).await? else {
+            return Ok(Taken::default());
+        };
         set.registered_patient_id = patient.to_string();
         compare_with_patient(&patient, &submit, documents, set);
         self.decide(running.choice, set);
@@ -305,33 +320,44 @@ impl Importer {
         if set.state == SetState::Held {
             return Ok(Taken::default());
         }
-        if self.already_present(running, documents, set, &patient).await? {
-            set.state = SetState::AlreadyPresent;
+        let present = self.present(running, documents, set, &patient).await?;
+        if set.state == SetState::Failed {
+            return Ok(Taken::default());
+        }
+        if !present.is_empty() {
             self.recall(ctx, running, &mut submit).await?;
+        }
+        if !present.is_empty() && present.len() == documents.len() {
+            set.state = SetState::AlreadyPresent;
             if !running.choice.dry_run {
                 self.record(ctx, running.origin, submitted(set), None).await?;
             }
             return Ok(Taken::default());
         }
-        if set.state == SetState::Failed {
+        if is_disputed {
+            hold(set, DISPUTED);
             return Ok(Taken::default());
         }
+        let rest: Vec<Numbered<'_>> =
+            documents.iter().enumerate().filter(|(number, _)| !present.contains_key(number)).collect();
+        let here = self.take_out(ctx, &mut submit, present).await?;
+        let own: Vec<EntryUuid> = submit.objects.iter().filter_map(|it| it.id.as_deref()?.parse().ok()).collect();
         if let Identity::Minted(source_id) = &self.settings.identity {
             house::mint(&mut submit, source_id, ctx);
         }
-        let minted = self.settle_references(ctx, running, &mut submit, set, &patient).await?;
+        let minted = self.settle_references(ctx, running, &mut submit, set, &patient, &here).await?;
         if set.state == SetState::Failed {
             return Ok(Taken::default());
         }
         if running.choice.dry_run {
-            self.try_documents(running, documents, set).await?;
+            self.try_documents(running, &rest, set).await?;
             if set.state == SetState::Ready {
                 running.taken.extend(own);
                 running.minted.extend(minted);
             }
             return Ok(Taken::default());
         }
-        let Some(received) = self.receive_all(running, documents, &submit, set).await? else {
+        let Some(received) = self.receive_all(running, &rest, &submit, set).await? else {
             return Ok(Taken::default());
         };
         let overridden = self.overrides(running.choice, set) && set.findings.iter().any(decisions::is_overridable);
@@ -364,23 +390,38 @@ impl Importer {
     /// The patient whom a person named, or the one who can be told without doubt (R-32-38).
     async fn patient(
         &self,
-        choice: &Choice,
+        running: &Running<'_>,
         submit: &SubmitObjectsRequest,
         set: &mut SetReport,
-    ) -> Result<Option<PatientId>, StoreError> {
-        if let Some(patient) = choice.patients.get(&set.ordinal).or(choice.patient.as_ref()) {
-            return Ok(Some(patient.clone()));
+    ) -> Result<Option<Whose>, StoreError> {
+        let choice = running.choice;
+        // One who is named for a package of one set, or for one of its sets, is named for that.
+        let is_only = running.examined.sets() == 1 || choice.sets.len() == 1;
+        let of_this = choice.patients.get(&set.ordinal).or_else(|| choice.patient.as_ref().filter(|_| is_only));
+        if let Some(patient) = of_this {
+            return Ok(Some(Whose { patient: patient.clone(), is_disputed: false }));
         }
         let mut tx = self.store.read().await?;
-        match reconcile(&mut tx, submit, &self.settings).await? {
-            Decision::Registered(patient) => Ok(Some(patient)),
-            Decision::Held(why) => {
-                set.findings.push(PackageFinding::held(XdmCode::DocumentQueued, &*set.folder, why));
-                set.settle();
+        match (reconcile(&mut tx, submit, &self.settings).await?, &choice.patient) {
+            (Decision::Registered(patient), named) => {
+                let is_disputed = named.as_ref().is_some_and(|named| *named != patient);
+                Ok(Some(Whose { patient, is_disputed }))
+            }
+            (Decision::Held(_), Some(named)) => Ok(Some(Whose { patient: named.clone(), is_disputed: false })),
+            (Decision::Held(why), None) => {
+                hold(set, why);
                 Ok(None)
             }
         }
     }
+}
+
+const DISPUTED: &str = "the metadata name another patient than the one who is named for all sets: name the patient of this set by its number";
+
+/// Lets a set wait for somebody to say who the patient is.
+fn hold(set: &mut SetReport, why: &str) {
+    set.findings.push(PackageFinding::held(XdmCode::DocumentQueued, &*set.folder, why));
+    set.settle();
 }
 
 /// Place of what was found when a set was registered.

@@ -96,6 +96,7 @@ impl Finder<'_> {
             size_bytes: None,
             parts: None,
             verified: None,
+            already_present: false,
         };
         let mut document = StatedDocument {
             entry: None,

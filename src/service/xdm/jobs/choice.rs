@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::order::known_patient;
 use crate::{
-    model::xdm::{PackageCode, PackageOutcome, PackageReport, SetReport, SetState, XdmCode},
-    service::xdm::Choice,
+    model::{
+        PatientId,
+        xdm::{PackageCode, PackageFinding, PackageOutcome, PackageReport, SetReport, SetState, Weight, XdmCode},
+    },
+    service::xdm::{Choice, LookedAt},
     store::XdmPackage,
 };
 
@@ -18,14 +21,14 @@ pub struct ImportOrder {
     /// Ordinals of the sets to take, all if empty.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub sets: BTreeSet<usize>,
-    /// The patient of every set for whom nobody else is named, CX.
+    /// The patient of the only set that is taken, or of those of several that wait for one, CX.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patient: Option<String>,
     /// The patients of sets, by ordinal, CX.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub patients: BTreeMap<usize, String>,
-    /// Somebody looked at what is held for that, such as an empty document.
-    pub looked_at: bool,
+    /// Somebody looked at what is held for that, such as an empty document: `true` for all sets that are taken, or their ordinals.
+    pub looked_at: LookedAt,
     /// Ordinals of the sets that are taken in spite of wrong hashes or sizes, where this house allows it to the node (R-32-36).
     #[serde(rename = "override", skip_serializing_if = "BTreeSet::is_empty")]
     pub overridden: BTreeSet<usize>,
@@ -46,6 +49,9 @@ pub enum ImportOrderError {
     /// Nobody can tell whose documents they are (R-32-38).
     #[error("nobody can tell whose documents the sets {} are: name a patient", list(.0))]
     Patient(Vec<usize>),
+    /// One patient is named for sets of which some are of others (R-32-38).
+    #[error("the sets {} are of another patient than the one who is named: name patients by ordinal, or choose sets", list(.0))]
+    OtherPatient(Vec<usize>),
 }
 
 fn list(ordinals: &[usize]) -> String {
@@ -63,7 +69,7 @@ impl ImportOrder {
         };
         let mut choice = Choice {
             sets: self.sets.clone(),
-            looked_at: self.looked_at,
+            looked_at: self.looked_at.clone(),
             overridden: self.overridden.clone(),
             ..Choice::default()
         };
@@ -79,30 +85,41 @@ impl ImportOrder {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self, package: &XdmPackage) -> Result<(), ImportOrderError> {
-        self.choice()?;
-        self.fits(&PackageSummary::of(package.report.as_deref()))
+        let choice = self.choice()?;
+        self.fits(&choice, &PackageSummary::of(package.report.as_deref()))
     }
 
     /// Whether the decision fits what was found: its sets are there, and whose they are is known or said.
     ///
     /// # Errors
     /// What does not fit.
-    fn fits(&self, report: &PackageSummary) -> Result<(), ImportOrderError> {
+    fn fits(&self, choice: &Choice, report: &PackageSummary) -> Result<(), ImportOrderError> {
         let known: BTreeSet<usize> = report.sets.iter().map(|set| set.ordinal).collect();
-        let mut named = self.sets.iter().chain(self.patients.keys()).chain(&self.overridden);
-        if let Some(missing) = named.find(|ordinal| !known.contains(ordinal)) {
+        let decided = self.patients.keys().chain(&self.overridden).chain(self.looked_at.ordinals());
+        if let Some(missing) = self.sets.iter().chain(decided).find(|ordinal| !known.contains(ordinal)) {
             return Err(ImportOrderError::NoSet(*missing));
         }
-        let chosen = |ordinal: &usize| self.sets.is_empty() || self.sets.contains(ordinal);
-        let named = |ordinal: &usize| self.patient.is_some() || self.patients.contains_key(ordinal);
-        let open: Vec<usize> = report
-            .sets
-            .iter()
-            .filter(|set| set.waits_for_patient() && chosen(&set.ordinal) && !named(&set.ordinal))
-            .map(|set| set.ordinal)
-            .collect();
-        if open.is_empty() { Ok(()) } else { Err(ImportOrderError::Patient(open)) }
+        let is_chosen = |set: &&SetSummary| self.sets.is_empty() || self.sets.contains(&set.ordinal);
+        let chosen: Vec<&SetSummary> = report.sets.iter().filter(is_chosen).collect();
+        let unnamed = chosen.iter().filter(|set| !self.patients.contains_key(&set.ordinal));
+        match &choice.patient {
+            None => {
+                let open = unnamed.filter(|set| set.waits_for_patient());
+                refused(open.map(|set| set.ordinal).collect(), ImportOrderError::Patient)
+            }
+            // One who is named for one set is its patient, whoever the metadata tell.
+            Some(_) if chosen.len() == 1 => Ok(()),
+            Some(patient) => {
+                let others = unnamed.filter(|set| set.is_to_be_taken_for_other(patient));
+                refused(others.map(|set| set.ordinal).collect(), ImportOrderError::OtherPatient)
+            }
+        }
     }
+}
+
+/// A refusal for these sets, if there are any.
+fn refused(ordinals: Vec<usize>, why: fn(Vec<usize>) -> ImportOrderError) -> Result<(), ImportOrderError> {
+    if ordinals.is_empty() { Ok(()) } else { Err(why(ordinals)) }
 }
 
 /// What a decision needs of the report that is kept.
@@ -138,6 +155,8 @@ struct SetSummary {
     ordinal: usize,
     state: String,
     #[serde(default)]
+    registered_patient_id: String,
+    #[serde(default)]
     findings: Vec<FindingSummary>,
 }
 
@@ -149,15 +168,103 @@ struct FindingSummary {
 impl SetSummary {
     fn waits_for_patient(&self) -> bool {
         let queued = PackageCode::from(XdmCode::DocumentQueued).as_str();
-        self.state == "held" && self.findings.iter().any(|finding| finding.code == queued)
+        let nobody = self.registered_patient_id.is_empty();
+        self.state == "held" && nobody && self.findings.iter().any(|finding| finding.code == queued)
+    }
+
+    /// Whether it can be taken, and is known to be of somebody else.
+    fn is_to_be_taken_for_other(&self, patient: &PatientId) -> bool {
+        let can_be_taken = ["ready", "held"].contains(&&*self.state);
+        can_be_taken && self.registered_patient_id.parse::<PatientId>().is_ok_and(|it| it != *patient)
     }
 }
 
-/// Whether every check of a package is green: nothing is refused or held, and every document was verified (R-32-34).
+/// Warnings that say nothing against what a package holds: how it is laid out and written, and what no document depends on.
+const HARMLESS: [XdmCode; 19] = [
+    XdmCode::SharedFile,
+    XdmCode::Backslash,
+    XdmCode::OddName,
+    XdmCode::NameNotIso9660,
+    XdmCode::CaseFolded,
+    XdmCode::Wrapped,
+    XdmCode::MissingIndexHtm,
+    XdmCode::MissingReadmeTxt,
+    XdmCode::HashIsSha256,
+    XdmCode::UriAttribute,
+    XdmCode::EmptySlot,
+    XdmCode::SymbolicId,
+    XdmCode::SubmissionTimeRepeated,
+    XdmCode::DicomdirMalformed,
+    XdmCode::DicomdirEscape,
+    XdmCode::DicomdirUnresolved,
+    XdmCode::DicomdirDiffers,
+    XdmCode::DicomdirName,
+    XdmCode::ImagesLeftAlone,
+];
+
+/// Whether every check of a package is green (R-32-34): nothing is refused or held, there is no warning that somebody should
+/// weigh, and every set has documents, all of them verified. Of sets that are here already nothing is taken.
 pub(super) fn is_green(report: &PackageReport) -> bool {
-    let verified = |set: &SetReport| {
-        set.state == SetState::AlreadyPresent || set.documents.iter().all(|document| document.verified == Some(true))
+    let is_harmless = |finding: &PackageFinding| {
+        finding.weight == Weight::Warning && HARMLESS.map(PackageCode::from).contains(&finding.code)
+    };
+    let is_sound = |set: &SetReport| {
+        let verified = !set.documents.is_empty() && set.documents.iter().all(|it| it.verified == Some(true));
+        set.state == SetState::AlreadyPresent || (verified && set.findings.iter().all(is_harmless))
     };
     let whole = matches!(report.outcome, PackageOutcome::All | PackageOutcome::AlreadyPresent);
-    whole && !report.sets.is_empty() && report.sets.iter().all(verified)
+    whole && !report.sets.is_empty() && report.findings.iter().all(is_harmless) && report.sets.iter().all(is_sound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::xdm::DocumentReport;
+
+    fn report(findings: Vec<PackageFinding>) -> PackageReport {
+        let document = DocumentReport {
+            file: "IHE_XDM/SUBSET01/A.PDF".to_owned(),
+            unique_id: "2.999.1".to_owned(),
+            title: String::new(),
+            mime_type: "application/pdf".to_owned(),
+            size_bytes: Some(3),
+            parts: None,
+            verified: Some(true),
+            already_present: false,
+        };
+        let mut set = SetReport::new(1, "IHE_XDM/SUBSET01");
+        (set.documents, set.findings) = (vec![document], findings);
+        PackageReport { outcome: PackageOutcome::All, sets: vec![set], ..PackageReport::new(4) }
+    }
+
+    fn warning(code: XdmCode) -> PackageFinding {
+        PackageFinding::warning(code, "", "")
+    }
+
+    #[test]
+    fn r_32_34_a_warning_that_somebody_should_weigh_is_not_green() {
+        assert!(is_green(&report(Vec::new())));
+        for code in XdmCode::ALL {
+            assert_eq!(is_green(&report(vec![warning(*code)])), HARMLESS.contains(code), "{}", code.as_str());
+        }
+        for code in [XdmCode::MimeMismatch, XdmCode::PartialRelationship, XdmCode::HashMissing] {
+            assert!(!is_green(&report(vec![warning(code)])), "{}", code.as_str());
+            let mut whole = report(Vec::new());
+            whole.findings.push(warning(code));
+            assert!(!is_green(&whole), "{}", code.as_str());
+        }
+    }
+
+    #[test]
+    fn r_32_34_what_was_not_verified_or_is_not_there_is_not_green() {
+        let mut unverified = report(Vec::new());
+        unverified.sets[0].documents[0].verified = None;
+        assert!(!is_green(&unverified));
+        let mut empty = report(Vec::new());
+        empty.sets[0].documents.clear();
+        assert!(!is_green(&empty));
+        let mut present = report(vec![warning(XdmCode::MimeMismatch)]);
+        present.sets[0].state = SetState::AlreadyPresent;
+        assert!(is_green(&present), "nothing of it is taken");
+    }
 }

@@ -8,7 +8,7 @@ use crate::model::xdm::{PackageFinding, SetReport, Weight, XdmCode};
 impl Importer {
     /// What a person decided, in what was found.
     pub(super) fn decide(&self, choice: &Choice, set: &mut SetReport) {
-        if choice.looked_at {
+        if choice.looked_at.covers(set.ordinal) {
             set.findings.iter_mut().filter(|it| is_for_a_look(it)).for_each(|it| it.weight = Weight::Warning);
         }
         if self.overrides(choice, set) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
-use super::{ImportError, Importer, Running};
+use super::{ImportError, Importer, Numbered, Running};
 use crate::{
     model::{
         rim::SubmitObjectsRequest,
@@ -27,14 +27,14 @@ use crate::{
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Importer {
-    /// Reads the documents of a set and keeps none.
+    /// Reads documents of a set and keeps none.
     pub(super) async fn try_documents(
         &self,
         running: &Running<'_>,
-        documents: &[StatedDocument],
+        documents: &[Numbered<'_>],
         set: &mut SetReport,
     ) -> Result<(), ImportError> {
-        for (number, document) in documents.iter().enumerate() {
+        for (number, document) in documents.iter().copied() {
             let (Some(entry), Some(report)) = (document.entry, set.documents.get_mut(number)) else { continue };
             let (medium, stated) = (running.examined.medium.clone(), document.clone());
             let measured = spawn_blocking(move || measure(&medium, entry, &stated)).await?;
@@ -50,19 +50,19 @@ impl Importer {
         Ok(())
     }
 
-    /// Brings the documents of a set into the store; none when one of them is not what it should be, or the package was withdrawn: then
+    /// Brings documents of a set, those of its entries, into the store; none when one of them is not what it should be, or the package was withdrawn: then
     /// all are gone.
     pub(super) async fn receive_all(
         &self,
         running: &Running<'_>,
-        documents: &[StatedDocument],
+        documents: &[Numbered<'_>],
         submit: &SubmitObjectsRequest,
         set: &mut SetReport,
     ) -> Result<Option<Vec<SubmittedDocument>>, ImportError> {
         let ids: Vec<Box<str>> = entries(submit).map(|entry| entry.id.clone().unwrap_or_default()).collect();
         let mut submitted = Vec::with_capacity(documents.len());
         let mut asked = Instant::now();
-        for (number, (document, id)) in documents.iter().zip(ids).enumerate() {
+        for ((number, document), id) in documents.iter().copied().zip(ids) {
             if asked.elapsed() >= ASK_AGAIN {
                 asked = Instant::now();
                 if !self.is_wanted().await? {

@@ -4,19 +4,105 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::{Importer, Running};
+use super::{Importer, Running, present::Here};
 use crate::{
     model::{
         AssociationType, EntryUuid, PatientId, RequestContext, XdsErrorCode,
-        rim::{Classification, RegistryObject, RimKind, SubmitObjectsRequest},
+        rim::{Classification, RegistryObject, RimKind, Slot, SubmitObjectsRequest},
         vocabulary as v,
         xdm::{PackageFinding, SetReport, XdmCode},
     },
-    service::xdm::import::{settings::Unresolved, submission::is_package},
-    store::StoreError,
+    service::xdm::import::{
+        settings::Unresolved,
+        submission::{is_package, submission_set},
+    },
+    store::{AssociationRow, ResolvedObject, StoreError},
 };
 
-const UNRESOLVED: &str = "a relationship leads to a document that is neither in the package nor here";
+/// What a relationship is left out for, and how much that is worth a word.
+enum LeftOut {
+    /// It is registered already.
+    Registered,
+    /// The registry takes none such, or not from this house.
+    Refused(&'static str),
+    /// One of its ends is neither in the package nor here (R-32-58).
+    Nowhere(&'static str),
+}
+
+/// SubmissionSetStatus of a document that was registered before.
+const REFERENCE: &str = "Reference";
+
+const NO_TARGET: &str = "a relationship to a document that is neither in the package nor here was left out";
+const NO_SOURCE: &str = "a relationship of a document that is neither in the package nor here was left out";
+const OF_ANOTHER_SET: &str = "a relationship of a document that the set does not bring was left out";
+const OUT_OF_REACH: &str = "a relationship to a document that is here, and that the set cannot refer to, was left out";
+const NO_RIGHT: &str = "a replacement of a document that is here was left out";
+
+/// A relationship between two objects, its ends as they are, or would be, registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Link {
+    kind: AssociationType,
+    source: EntryUuid,
+    target: EntryUuid,
+}
+
+/// What is known of the ends of the relationships of a set.
+struct Ends<'a> {
+    running: &'a Running<'a>,
+    /// What the set brings.
+    own: BTreeSet<EntryUuid>,
+    /// Its documents that are here already.
+    here: &'a Here,
+    /// Objects of the registry.
+    known: HashMap<EntryUuid, ResolvedObject>,
+    /// Relationships of documents that are here, and memberships of folders that are here.
+    registered: HashSet<Link>,
+    replace: bool,
+}
+
+impl Ends<'_> {
+    /// Under which entryUUID an end is registered that the set does not bring.
+    fn outside(&self, end: EntryUuid) -> EntryUuid {
+        match self.here.get(&end) {
+            Some(registered) => registered.map_or(end, |it| it.entry_uuid),
+            // Sets of one package may speak of those before them.
+            None => self.running.minted.get(&end).copied().unwrap_or(end),
+        }
+    }
+
+    fn is_there(&self, end: EntryUuid) -> bool {
+        self.here.contains_key(&end) || self.running.taken.contains(&end) || self.known.contains_key(&self.outside(end))
+    }
+
+    /// Why a relationship is not registered, if it is not.
+    fn left_out(&self, kind: AssociationType, source: EntryUuid, target: EntryUuid) -> Option<LeftOut> {
+        let is_own = |end| self.own.contains(&end);
+        let is_membership = kind == AssociationType::HasMember;
+        let link = Link { kind, source: self.outside(source), target: self.outside(target) };
+        if !is_own(source) && !is_own(target) && self.registered.contains(&link) {
+            return Some(LeftOut::Registered);
+        }
+        if !is_own(source) && !self.is_there(source) {
+            return Some(LeftOut::Nowhere(NO_SOURCE));
+        }
+        if !is_own(source) && !is_membership {
+            return Some(LeftOut::Refused(OF_ANOTHER_SET));
+        }
+        if is_own(target) {
+            return None;
+        }
+        if !self.is_there(target) {
+            return Some(LeftOut::Nowhere(NO_TARGET));
+        }
+        if let Some(registered) = self.here.get(&target)
+            && !registered.is_some_and(|it| it.is_in_reach)
+        {
+            return Some(LeftOut::Refused(OUT_OF_REACH));
+        }
+        let may_replace = self.replace || self.running.taken.contains(&target);
+        (kind.replaces() && !may_replace).then_some(LeftOut::Refused(NO_RIGHT))
+    }
+}
 
 impl Importer {
     /// Folders that are here already, fresh ids for those that are in use, and no relationship that leads nowhere (R-32-57,
@@ -28,46 +114,43 @@ impl Importer {
         submit: &mut SubmitObjectsRequest,
         set: &mut SetReport,
         patient: &PatientId,
+        here: &Here,
     ) -> Result<HashMap<EntryUuid, EntryUuid>, StoreError> {
         let mut minted = self.join_folders(submit, patient).await?;
-        let own: Vec<EntryUuid> = submit.objects.iter().filter_map(|it| it.id.as_deref()?.parse().ok()).collect();
-        let targets = submit.objects.iter().filter_map(|object| match &object.kind {
-            RimKind::Association { target_object, .. } => target_object.parse::<EntryUuid>().ok(),
-            _ => None,
-        });
-        let asked: Vec<EntryUuid> = own.iter().copied().chain(targets).collect();
-        let known = self.store.read().await?.resolve(&asked).await?;
-        for uuid in own.iter().filter(|uuid| known.contains_key(uuid)) {
+        minted.extend(here.iter().filter_map(|(sent, registered)| Some((*sent, (*registered)?.entry_uuid))));
+        let own: BTreeSet<EntryUuid> = submit.objects.iter().filter_map(|it| it.id.as_deref()?.parse().ok()).collect();
+        let ends = self.ends(running, submit, own, here).await?;
+        for uuid in ends.own.iter().filter(|uuid| ends.known.contains_key(uuid)) {
             minted.insert(*uuid, ctx.fresh_uuid());
         }
-        let here: BTreeSet<EntryUuid> = own.into_iter().collect();
-        let file = set.folder.clone();
+        let set_id = submission_set(submit).and_then(|it| it.id.as_deref()?.parse::<EntryUuid>().ok());
         let mut dropped: HashSet<Box<str>> = HashSet::new();
-        submit.objects.retain(|object| {
-            let RimKind::Association { association_type, target_object, .. } = &object.kind else { return true };
-            let Ok(target) = target_object.parse::<EntryUuid>() else { return true };
-            let kind = AssociationType::from_urn(association_type);
-            if here.contains(&target) || kind.is_none() {
-                return true;
+        let mut referred: HashSet<(EntryUuid, EntryUuid)> = HashSet::new();
+        submit.objects.retain_mut(|object| {
+            let Some((kind, source, target)) = link(object) else { return true };
+            let left_out = ends.left_out(kind, source, target);
+            let is_member_outside = kind == AssociationType::HasMember && !ends.own.contains(&target);
+            // Two entries of the set may be one here.
+            let is_twice = is_member_outside && left_out.is_none() && !referred.insert((source, ends.outside(target)));
+            let left_out = if is_twice { Some(LeftOut::Registered) } else { left_out };
+            if is_member_outside && Some(source) == set_id && here.contains_key(&target) {
+                object.slots.retain(|slot| &*slot.name != v::SLOT_SUBMISSION_SET_STATUS);
+                let values = vec![REFERENCE.into()];
+                object.slots.push(Slot { name: v::SLOT_SUBMISSION_SET_STATUS.into(), values });
+                // That it is here already is told of the document.
+                return left_out.is_none();
             }
-            // Sets of one package may speak of those before them.
-            let taken = running.taken.contains(&target);
-            let there = taken || known.contains_key(&target);
-            let replaces = kind.is_some_and(AssociationType::replaces);
-            let text = match (there, replaces) {
-                (true, true) if !self.settings.replace && !taken => {
-                    "a replacement of a document that is here was left out"
+            let finding = match left_out {
+                None => return true,
+                Some(LeftOut::Registered) => None,
+                Some(LeftOut::Nowhere(text)) if self.settings.unresolved == Unresolved::Refused => {
+                    Some(PackageFinding::error(XdsErrorCode::UnresolvedReference, &*set.folder, text))
                 }
-                (true, _) => return true,
-                (false, _) => "a relationship to a document that is neither in the package nor here was left out",
-            };
-            let finding = match self.settings.unresolved {
-                Unresolved::Refused if !there => {
-                    PackageFinding::error(XdsErrorCode::UnresolvedReference, &*file, UNRESOLVED)
+                Some(LeftOut::Nowhere(text) | LeftOut::Refused(text)) => {
+                    Some(PackageFinding::warning(XdmCode::PartialRelationship, &*set.folder, text))
                 }
-                _ => PackageFinding::warning(XdmCode::PartialRelationship, &*file, text),
             };
-            set.findings.push(finding.at(target.to_string()));
+            set.findings.extend(finding.map(|it| it.at(target.to_string())));
             dropped.extend(object.id.clone());
             false
         });
@@ -75,7 +158,7 @@ impl Importer {
         // What is left out is no member of the set either.
         submit.objects.retain(|object| !member(object).is_some_and(|target| dropped.contains(target)));
         // What the set brings itself is not that of a set before it.
-        let before = |uuid: &EntryUuid| running.minted.get(uuid).filter(|_| !here.contains(uuid));
+        let before = |uuid: &EntryUuid| running.minted.get(uuid).filter(|_| !ends.own.contains(uuid));
         let fresh = |uuid: &EntryUuid| minted.get(uuid).or_else(|| before(uuid)).copied();
         if !(minted.is_empty() && running.minted.is_empty()) {
             submit.objects.iter_mut().for_each(|object| rename(object, &fresh));
@@ -83,6 +166,34 @@ impl Importer {
             beside.for_each(|it| replace(it.classified_object.as_mut(), &fresh));
         }
         Ok(minted)
+    }
+
+    /// Asks the registry for the ends of the relationships of a set.
+    async fn ends<'a>(
+        &self,
+        running: &'a Running<'_>,
+        submit: &SubmitObjectsRequest,
+        own: BTreeSet<EntryUuid>,
+        here: &'a Here,
+    ) -> Result<Ends<'a>, StoreError> {
+        let replace = self.settings.replace;
+        let mut ends = Ends { running, own, here, known: HashMap::new(), registered: HashSet::new(), replace };
+        let links: Vec<(AssociationType, EntryUuid, EntryUuid)> = submit.objects.iter().filter_map(link).collect();
+        let outside = |end: &EntryUuid| !ends.own.contains(end);
+        let named = links.iter().flat_map(|(_, source, target)| [*source, *target]).filter(outside);
+        let asked: BTreeSet<EntryUuid> = ends.own.iter().copied().chain(named.map(|end| ends.outside(end))).collect();
+        let asked: Vec<EntryUuid> = asked.into_iter().collect();
+        let mut tx = self.store.read().await?;
+        let between = |it: &&(AssociationType, EntryUuid, EntryUuid)| outside(&it.1) && outside(&it.2);
+        let (kinds, targets): (Vec<AssociationType>, Vec<EntryUuid>) =
+            links.iter().filter(between).map(|(kind, _, target)| (*kind, ends.outside(*target))).unzip();
+        if !targets.is_empty() {
+            let rows = tx.association_sources(&targets, &kinds).await?.into_iter();
+            let row = |it: AssociationRow| Link { kind: it.association_type, source: it.source, target: it.target };
+            ends.registered = rows.map(row).collect();
+        }
+        ends.known = tx.resolve(&asked).await?;
+        Ok(ends)
     }
 
     /// Takes out the folders whose uniqueId is registered for this patient: their members come into those that are here
@@ -124,6 +235,17 @@ impl Importer {
             }
         }
         Ok(here.iter().filter_map(|(id, uuid)| Some((id.parse().ok()?, *uuid))).collect())
+    }
+}
+
+/// Kind and ends of an association that a registry knows.
+fn link(object: &RegistryObject) -> Option<(AssociationType, EntryUuid, EntryUuid)> {
+    match &object.kind {
+        RimKind::Association { association_type, source_object, target_object } => {
+            let kind = AssociationType::from_urn(association_type)?;
+            Some((kind, source_object.parse().ok()?, target_object.parse().ok()?))
+        }
+        _ => None,
     }
 }
 
