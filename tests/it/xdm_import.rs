@@ -1,5 +1,9 @@
 //! ITI-32, Portable Media Importer: packages of real programs, through the real command line, into the real store.
 
+mod again;
+mod large;
+mod patients;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -49,6 +53,7 @@ pub fn trials() -> Vec<Trial> {
         ("a_dry_run_keeps_nothing", dry_run),
     ];
     all.extend(own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test)));
+    all.extend(again::trials().chain(large::trials()).chain(patients::trials()));
     all
 }
 

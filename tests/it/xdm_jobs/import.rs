@@ -30,6 +30,8 @@ pub fn trials() -> Vec<Trial> {
         r_32_56_a_package_that_comes_again_is_already_present,
         r_32_61_a_key_stands_for_one_package,
         r_32_33_sets_are_chosen,
+        r_32_33_sets_that_somebody_looked_at_are_named,
+        r_32_38_one_patient_for_sets_of_several_is_409,
         r_32_58_sets_taken_one_by_one_replace_as_sets_taken_at_once,
         r_32_58_what_was_here_when_a_package_came_is_not_replaced,
         r_32_61_a_decision_that_was_taken_is_carried_out,
@@ -191,6 +193,47 @@ fn r_32_33_sets_are_chosen(server: &TestServer) {
     assert_eq!((entries(server, &one).len(), entries(server, &two).len()), (0, 1));
     committed(server, &done, &json!({ "sets": [1] }));
     assert_eq!(entries(server, &one).len(), 1);
+}
+
+fn r_32_33_sets_that_somebody_looked_at_are_named(server: &TestServer) {
+    let patients = [sample::patient(), sample::patient()];
+    let documents = patients.each_ref().map(|patient| document(patient, "A.TXT", b""));
+    let sets = [set_of(&patients[0], &[&documents[0]]), set_of(&patients[1], &[&documents[1]])];
+    let zip = package(&[(&sets[0], &[("A.TXT", b"")]), (&sets[1], &[("A.TXT", b"")])]);
+    let inspected = told(200, &brought(server, &zip));
+    let at = format!("{}/commit", location(&inspected));
+    assert_eq!(told(400, &post(server, &at, &json!({ "lookedAt": [3] })))["code"], "XdmOrder");
+    let some = committed(server, &inspected, &json!({ "lookedAt": [2] }));
+    let states = |package: &Value| [0, 1].map(|set| package["report"]["sets"][set]["state"].clone());
+    assert_eq!(states(&some), ["held", "imported"].map(Value::from), "{some}");
+    assert_eq!((entries(server, &patients[0]).len(), entries(server, &patients[1]).len()), (0, 1));
+    let done = committed(server, &some, &json!({ "lookedAt": true }));
+    assert_eq!(states(&done), ["imported", "already_present"].map(Value::from), "one word for all is read still");
+}
+
+fn r_32_38_one_patient_for_sets_of_several_is_409(server: &TestServer) {
+    let [one, two, three, unknown] = [(); 4].map(|()| sample::patient());
+    let limited =
+        |patient: &str, uri: &str| document(patient, uri, b"limited").without_identifier(sample::names::DE_PATIENT_ID);
+    let unclear = [limited(&two, "A.TXT"), limited(&unknown, "B.TXT")];
+    let documents = [document(&one, "A.TXT", b"limited"), document(&three, "A.TXT", b"limited")];
+    let of_two =
+        set_of("", &[&unclear[0], &unclear[1]]).set(|set| set.without_identifier(sample::names::SS_PATIENT_ID));
+    let sets = [set_of(&one, &[&documents[0]]), of_two, set_of(&three, &[&documents[1]])];
+    let files: [File; 2] = [("A.TXT", b"limited"), ("B.TXT", b"limited")];
+    let inspected = told(200, &brought(server, &package(&sets.each_ref().map(|set| (set, &files[..])))));
+    let states = |package: &Value| [0, 1, 2].map(|set| package["report"]["sets"][set]["state"].clone());
+    assert_eq!(states(&inspected), ["ready", "held", "ready"].map(Value::from), "{inspected}");
+    let at = format!("{}/commit", location(&inspected));
+    let refused = told(409, &post(server, &at, &json!({ "patient": two })));
+    assert_eq!(refused["code"], "XdmIdentity");
+    assert!(refused["text"].as_str().is_some_and(|text| text.contains("1, 3")), "{refused}");
+    assert_eq!([&one, &two, &three].map(|patient| entries(server, patient).len()), [0, 0, 0]);
+    let first = committed(server, &inspected, &json!({ "sets": [2], "patient": two }));
+    assert_eq!(states(&first), ["skipped", "imported", "skipped"].map(Value::from), "{first}");
+    let done = committed(server, &first, &json!({}));
+    assert_eq!([&one, &three, &unknown].map(|patient| entries(server, patient).len()), [1, 1, 0], "{done}");
+    assert_eq!(entries(server, &two).len(), 2);
 }
 
 /// R-32-58: a relationship was left out.

@@ -19,7 +19,7 @@ use crate::{
         trail, trials,
     },
     iti41::provided,
-    xdm_import::{document, entries, set_of, tree, zipped},
+    xdm_import::{codes, document, entries, set_of, tree, zipped},
 };
 
 type OnStore = fn(Store);
@@ -27,6 +27,7 @@ type OnStore = fn(Store);
 pub fn trials() -> Vec<Trial> {
     let own: [(&'static str, OnStore); 9] = [
         ("r_32_34_what_is_green_is_taken_over_and_all_else_is_put_aside", sorted),
+        ("r_32_34_a_program_that_is_declared_as_a_pdf_waits_for_a_person", program),
         ("r_32_35_a_package_of_which_some_sets_were_taken_is_held_and_tried_again", some),
         ("a_writer_that_is_still_writing_is_waited_for", waited_for),
         ("a_file_of_the_same_name_replaces_none_that_is_worked_on", overwritten),
@@ -110,6 +111,21 @@ fn known_without_room(store: Store) {
     until(|| !folder.join(".taking/once-more.zip").exists());
     assert!(folder.join(".taking/a-new-one.zip").exists(), "what is new waits");
     assert_eq!(entries(&server, &patient).len(), 1);
+}
+
+fn program(store: Store) {
+    let (folder, patient) = (folder(), sample::patient());
+    let server = watching(store, &folder, true).start().expect("it starts");
+    let octets = b"MZ\x90\0 a program";
+    let declared = document(&patient, "A.PDF", octets).set("mimeType", "application/pdf");
+    drop_into(&folder, &zipped(&tree(&[(&set_of(&patient, &[&declared]), &[("A.PDF", octets)])])), "pdf.zip");
+    let held = report(&folder.join("held/pdf.json"));
+    assert_eq!((&held["state"], &held["report"]["sets"][0]["state"]), (&"held".into(), &"ready".into()), "{held}");
+    assert_eq!(codes(&held["report"]), ["XdmMimeMismatch"]);
+    assert!(entries(&server, &patient).is_empty());
+    let (status, text) = knoop(&server, &["commit", held["id"].as_str().expect("an id")]);
+    assert_eq!(status, 0, "{text}");
+    until(|| entries(&server, &patient).len() == 1);
 }
 
 /// A set whose uniqueId another one has is refused by the registry, and by nothing before.
