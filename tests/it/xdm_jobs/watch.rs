@@ -25,7 +25,7 @@ use crate::{
 type OnStore = fn(Store);
 
 pub fn trials() -> Vec<Trial> {
-    let own: [(&'static str, OnStore); 9] = [
+    let own: [(&'static str, OnStore); 10] = [
         ("r_32_34_what_is_green_is_taken_over_and_all_else_is_put_aside", sorted),
         ("r_32_34_a_program_that_is_declared_as_a_pdf_waits_for_a_person", program),
         ("r_32_35_a_package_of_which_some_sets_were_taken_is_held_and_tried_again", some),

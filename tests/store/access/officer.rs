@@ -180,6 +180,7 @@ async fn s_con_22_the_word_is_sealed_for_an_officer_with_a_certificate(store: St
     let smime = SmimeSettings {
         trust: TlsSettings { identity: Some(own), ..TlsSettings::default() },
         partners: Some(folder.path().join("partners")),
+        former: Vec::new(),
     };
     let (port, taken) = relay(&["250 taken"]).await;
     let mail = mail_service(&world, folder.path(), port, smime);
