@@ -262,6 +262,11 @@ impl Live {
         std::mem::take(&mut self.unchecked.lock().unwrap_or_else(PoisonError::into_inner).1)
     }
 
+    /// Gives back what was taken and could not be recorded.
+    pub fn give_back_unchecked(&self, untold: Vec<Unchecked>) {
+        self.unchecked.lock().unwrap_or_else(PoisonError::into_inner).1.extend(untold);
+    }
+
     /// Judges the client of an open connection again, if something changed or time went by since.
     ///
     /// # Errors

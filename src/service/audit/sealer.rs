@@ -86,22 +86,22 @@ impl Sealer {
     /// Before anything is sealed: whether the file of heads is what was left, of which one seal may be missing. Afterwards:
     /// whether it still holds what it held.
     async fn look_at_file(&self) -> Result<(), SealError> {
+        // The database first: another process may seal meanwhile.
+        let (newest, _) = self.store.audit_head().await?;
         let (is_there, last) = (self.heads.is_there()?, self.heads.last_seq()?);
         let (kind, first, until) = match self.in_file() {
             Some(in_file) if last < in_file => (MarkKind::Lost, last + 1, in_file),
             Some(_) => return Ok(()),
-            None => match self.store.audit_head().await? {
-                (0, _) => {
-                    self.heads.make()?;
-                    self.is_in_file(last);
-                    return Ok(());
-                }
-                (newest, _) if !is_there || newest > last + 1 => (MarkKind::Late, last + 1, newest),
-                _ => {
-                    self.is_in_file(last);
-                    return Ok(());
-                }
-            },
+            None if newest == 0 => {
+                self.heads.make()?;
+                self.is_in_file(last);
+                return Ok(());
+            }
+            None if !is_there || newest > last + 1 => (MarkKind::Late, last + 1, newest),
+            None => {
+                self.is_in_file(last);
+                return Ok(());
+            }
         };
         let mark = Mark { kind, first, last: until, noticed_ms: (self.clock)() };
         self.heads.mark(&mark)?;
@@ -111,7 +111,8 @@ impl Sealer {
             MarkKind::Lost => tracing::error!(%file, "{mark}; somebody changed it, look who and why"),
             MarkKind::Late => tracing::warn!(%file, "{mark}"),
         }
-        Ok(())
+        // The line is true once: what it tells of is written before anything else can fail.
+        self.write_heads().await
     }
 
     /// Writes to the file what it does not have.

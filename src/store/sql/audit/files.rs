@@ -15,6 +15,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use super::journal::random_name;
 use crate::store::{
     StoreError,
     sql::{ReadTx, dialect::Dialect, export::vacuum_into, tx::read_error},
@@ -110,12 +111,9 @@ impl AuditFiles {
     pub(super) async fn open_writer(&self, month: Month) -> Result<SqlitePool, StoreError> {
         let path = self.path(month);
         if !path.exists() {
-            // Two processes may come to a new month at once: each makes its own, the first one stays.
-            let beside = path.with_extension(format!("{}.new", std::process::id()));
-            match std::fs::remove_file(&beside) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unreadable(&error)),
-                _ => {}
-            }
+            // Two tasks or processes may come to a new month at once: each makes its own, the first one stays.
+            let name = random_name().map_err(|error| unreadable(&error))?;
+            let beside = path.with_extension(format!("{name}.new"));
             make(&beside, month).await?;
             match std::fs::hard_link(&beside, &path) {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(unreadable(&error)),

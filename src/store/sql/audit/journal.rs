@@ -12,7 +12,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, fchown},
     path::{Path, PathBuf},
 };
 
@@ -35,6 +35,8 @@ const PREFIX: &str = "audit-journal-";
 /// The file that carries the lock.
 const FIRST: &str = "a";
 const SECOND: &str = "b";
+/// The first, until it has its lock.
+const NOT_YET: &str = "new";
 
 /// An event that is in the journal.
 pub(super) struct Record {
@@ -64,16 +66,26 @@ struct Turn {
 impl Journal {
     /// Makes one in this folder.
     pub(super) fn make(folder: &Path) -> io::Result<Self> {
-        let name = uuid::Uuid::new_v4().simple().to_string();
-        let second = Turn::make(path_of(folder, &name, SECOND))?;
-        let path = path_of(folder, &name, FIRST);
+        let name = random_name()?;
+        let turns = Self::make_turns(folder, &name).inspect_err(|_| {
+            for end in [NOT_YET, FIRST, SECOND] {
+                // Where it cannot be made there may be nothing to remove.
+                let _gone = fs::remove_file(path_of(folder, &name, end));
+            }
+        })?;
+        Ok(Self { name, turns, now: 0, last: 0, unmoved: Vec::new(), octets: Vec::new() })
+    }
+
+    fn make_turns(folder: &Path, name: &str) -> io::Result<[Turn; 2]> {
+        let second = Turn::make(folder, path_of(folder, name, SECOND))?;
         // Whoever lists the folder sees the first file with its lock.
-        let mut first = Turn::make(path.with_extension("new"))?;
+        let mut first = Turn::make(folder, path_of(folder, name, NOT_YET))?;
         first.file.lock()?;
+        let path = path_of(folder, name, FIRST);
         fs::rename(&first.path, &path)?;
         first.path = path;
         File::open(folder)?.sync_all()?;
-        Ok(Self { name, turns: [first, second], now: 0, last: 0, unmoved: Vec::new(), octets: Vec::new() })
+        Ok([first, second])
     }
 
     /// What its place is called in the files of months.
@@ -121,9 +133,14 @@ impl Journal {
 }
 
 impl Turn {
-    fn make(path: PathBuf) -> io::Result<Self> {
+    fn make(folder: &Path, path: PathBuf) -> io::Result<Self> {
         // Patients' events are nobody else's to read.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let owner = fs::metadata(folder)?;
+        if file.metadata()?.uid() != owner.uid() {
+            // A command that root runs: the server's account must be able to move what it leaves. Who is not root may not.
+            let _given = fchown(&file, Some(owner.uid()), Some(owner.gid()));
+        }
         let mut turn = Self { path, file, end: START, bytes: 0 };
         turn.grow(FIRST_BYTES)?;
         Ok(turn)
@@ -137,10 +154,15 @@ impl Turn {
         if end > self.bytes {
             self.grow(end.next_power_of_two())?;
         }
-        self.file.write_all_at(octets, self.end)?;
-        self.file.sync_data()?;
-        self.end = end;
-        Ok(())
+        let written = self.file.write_all_at(octets, self.end).and_then(|()| self.file.sync_data());
+        match written {
+            Ok(()) => self.end = end,
+            Err(_) => {
+                // What does not count is not to be read either; the next record goes over it anyhow.
+                let _hidden = self.file.write_all_at(&[0; HEAD_BYTES], self.end);
+            }
+        }
+        written
     }
 
     fn grow(&mut self, bytes: u64) -> io::Result<()> {
@@ -269,6 +291,13 @@ impl Found<'_> {
         }
         Ok(())
     }
+}
+
+/// A name that nobody has.
+pub(super) fn random_name() -> io::Result<String> {
+    let mut octets = [0; 16];
+    getrandom::fill(&mut octets).map_err(io::Error::other)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(octets)))
 }
 
 fn path_of(folder: &Path, name: &str, end: &str) -> PathBuf {

@@ -93,20 +93,25 @@ impl AuditFiles {
     /// Everything that any process has recorded until now is in the files of months when this returns: those that live move
     /// it themselves, for those that have ended it is done here.
     pub(super) async fn settle(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut outcome = Ok(());
         for journal in journal::find(self.folder()).map_err(|error| unreadable(&error))? {
-            self.settle_one(&journal).await?;
+            // One that cannot be read does not hold up the others.
+            outcome = outcome.and(self.settle_one(&journal).await);
         }
-        Ok(())
+        outcome
     }
 
     /// Moves what ended processes have left.
     pub(super) async fn move_of_all_dead(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut outcome = Ok(());
         for journal in journal::find(self.folder()).map_err(|error| unreadable(&error))? {
-            if let Some(_lock) = journal.lock().map_err(|error| unreadable(&error))? {
-                self.move_of_the_dead(&journal).await?;
-            }
+            outcome = outcome.and(match journal.lock() {
+                Ok(Some(_lock)) => self.move_of_the_dead(&journal).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(unreadable(&error)),
+            });
         }
-        Ok(())
+        outcome
     }
 
     async fn settle_one(self: &Arc<Self>, journal: &Found<'_>) -> Result<(), StoreError> {
@@ -153,14 +158,14 @@ pub(super) fn unreadable(error: &io::Error) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::store::sql::audit::journal::Journal;
 
     /// 2026-11-21T08:00:00Z and eleven days later.
     const TIMES_MS: [i64; 2] = [1_795_248_000_000, 1_796_198_400_000];
 
-    fn rows(count: i64) -> Vec<AuditRow> {
+    pub(in super::super) fn rows(count: i64) -> Vec<AuditRow> {
         let event = |number: i64| {
             let at = TIMES_MS[usize::from(number % 3 == 2)] + number;
             let body = format!(
@@ -173,7 +178,7 @@ mod tests {
     }
 
     /// The bodies in the files of all months.
-    async fn kept(files: &AuditFiles) -> Vec<String> {
+    pub(in super::super) async fn kept(files: &AuditFiles) -> Vec<String> {
         let mut all = Vec::new();
         for pool in files.readers_of_all().await.expect("opened") {
             let rows: Vec<(String,)> = sqlx::query_as("SELECT body FROM audit").fetch_all(&pool).await.expect("read");

@@ -143,10 +143,14 @@ impl Store {
 
     async fn unsealed_of_files(&self, now_ms: i64) -> Result<Vec<OfFile>, StoreError> {
         let Some(files) = &self.inner.audit_files else { return Ok(Vec::new()) };
+        // Mostly rows come into this month. Now and then all are looked at: a clock that was wrong wrote into others, and a
+        // process that was killed left its journal.
+        let (all, this) = (files.looks_at_all(), month_of(now_ms));
+        if all && let Err(error) = files.move_of_all_dead().await {
+            tracing::warn!(%error, "what an earlier process recorded could not be moved to its month");
+        }
         let sealed: Vec<(Month, i64)> = self.read().await?.fetch_all(&FILES_SEALED, args![]).await?;
         let months = files.months()?;
-        // Mostly rows come into this month. Now and then all are looked at: a clock that was wrong wrote into others.
-        let (all, this) = (files.looks_at_all(), month_of(now_ms));
         let newest = &months[months.len().saturating_sub(2)..];
         let mut found = Vec::new();
         for month in &months {

@@ -202,6 +202,9 @@ impl Recorder {
     }
 
     fn append(&self, rows: Vec<AuditRow>) -> Result<(), StoreError> {
+        if self.words.is_closed() {
+            return Err(closed());
+        }
         if self.desk.is_stuck.load(Ordering::Acquire) {
             self.tell();
             let code = "what was recorded before cannot be moved".to_owned();
@@ -235,6 +238,11 @@ impl Desk {
                 Word::Settle(reply) => asking.push(reply),
                 Word::Recorded => gather(&mut words, &mut asking).await,
             }
+            while let Ok(word) = words.try_recv() {
+                if let Word::Settle(reply) = word {
+                    asking.push(reply);
+                }
+            }
             let outcome = self.move_now(&mut moving).await;
             asking.into_iter().for_each(|reply| drop(reply.send(outcome.clone())));
         }
@@ -258,8 +266,23 @@ impl Desk {
         }
     }
 
+    /// Moves everything that was recorded before.
     async fn move_now(&self, moving: &mut Moving) -> Result<(), StoreError> {
         self.is_told.store(false, Ordering::Release);
+        if std::mem::take(&mut moving.is_first)
+            && let Err(error) = self.files.move_of_all_dead().await
+        {
+            tracing::error!(%error, "what an earlier process recorded could not be moved to its month");
+        }
+        if !moving.unmoved.is_empty() {
+            // What was recorded beside the attempt that failed comes after it.
+            self.move_taken(moving).await?;
+        }
+        self.move_taken(moving).await
+    }
+
+    /// Moves what was taken before, or else what waits in the journal.
+    async fn move_taken(&self, moving: &mut Moving) -> Result<(), StoreError> {
         let name = {
             let mut journal = self.journal.lock().await;
             let Some(journal) = &mut *journal else { return Ok(()) };
@@ -268,11 +291,6 @@ impl Desk {
             }
             journal.name().to_owned()
         };
-        if std::mem::take(&mut moving.is_first)
-            && let Err(error) = self.files.move_of_all_dead().await
-        {
-            tracing::error!(%error, "what an earlier process recorded could not be moved to its month");
-        }
         let moved = moving.mover.move_all(&name, &moving.unmoved).await;
         match &moved {
             Ok(()) => self.is_moved(std::mem::take(&mut moving.unmoved)).await,
@@ -339,4 +357,39 @@ async fn insert(pool: &PgPool, rows: Vec<AuditRow>) -> Result<(), StoreError> {
     let mut values = Args::with_capacity(count * WIDTH);
     rows.into_iter().for_each(|row| row.push_to(&mut values));
     Alone(pool.clone()).insert(&INSERT_AUDIT, count, values).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::audit::moving::tests::{kept, rows};
+
+    /// The file of the month is held by somebody else, and events are recorded meanwhile.
+    #[tokio::test]
+    async fn s_aud_50_what_is_recorded_beside_an_attempt_that_fails_is_moved_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = Arc::new(AuditFiles::beside(&folder.path().join("knoop.sqlite")));
+        let desk = Desk {
+            files: Arc::clone(&files),
+            journal: Mutex::new(Some(Journal::make(folder.path()).expect("made"))),
+            is_told: false.into(),
+            is_stuck: false.into(),
+        };
+        let mut moving = Moving { mover: Mover::new(Arc::clone(&files)), unmoved: Vec::new(), is_first: true };
+        let all = rows(7);
+        let append = async |rows: &[AuditRow]| {
+            let mut journal = desk.journal.lock().await;
+            journal.as_mut().expect("there").append(rows.to_vec()).expect("written");
+        };
+        append(&all[..3]).await;
+        // What an attempt that failed has in hand.
+        moving.unmoved = desk.journal.lock().await.as_mut().expect("there").take();
+        append(&all[3..]).await;
+        desk.move_now(&mut moving).await.expect("moved");
+        moving.mover.close().await;
+        let mut wanted: Vec<String> = all.into_iter().map(|row| row.body).collect();
+        wanted.sort_unstable();
+        assert_eq!(kept(&files).await, wanted);
+        files.close().await;
+    }
 }
