@@ -106,7 +106,7 @@ impl<'a> Pseudonyms<'a> {
         }
         for object in &numbers.entries {
             let entry = from_store(object).map_err(|error| ExportError::Object(error.to_string()))?;
-            self.searched.entry(&entry);
+            self.searched.other_entry(&entry);
         }
         self.is_cut |= numbers.is_cut;
         Ok(())

@@ -27,7 +27,9 @@ pub(super) struct Text {
     block: Vec<u8>,
     /// The first octets.
     head: Vec<u8>,
-    /// Octets that no text has.
+    /// There are octets that only UTF-16 has.
+    has_nul: bool,
+    /// There are octets that no text has.
     is_binary: bool,
     found: bool,
 }
@@ -41,6 +43,7 @@ impl Text {
             reference: Vec::new(),
             block: Vec::new(),
             head: Vec::new(),
+            has_nul: false,
             is_binary: false,
             found: false,
         }
@@ -53,7 +56,8 @@ impl Text {
             if self.head.len() < RTF.len() {
                 self.head.push(*octet);
             }
-            self.is_binary |= !self.is_wide() && matches!(octet, 0..=7 | 14..=25 | 29..=31 | 127);
+            self.has_nul |= *octet == 0;
+            self.is_binary |= matches!(octet, 1..=7 | 14..=25 | 29..=31 | 127);
             self.octet(*octet);
         }
         self.found
@@ -62,22 +66,24 @@ impl Text {
     /// Ends it: whether a BSN was found, and whether the search says anything. What is embedded is not searched, nor is RTF,
     /// which may write a number in many ways.
     pub(super) fn ends(mut self) -> (bool, bool) {
-        self.text(&[]);
+        let reference = std::mem::take(&mut self.reference);
+        self.text(&reference);
         self.flush();
         let found = self.found | self.written.ends() | self.read.ends();
-        (found, !self.is_binary && !self.written.has_base64() && self.head != RTF)
+        let is_text = !self.is_binary && (!self.has_nul || self.is_wide());
+        (found, is_text && !self.written.has_base64() && self.head != RTF)
     }
 
-    /// UTF-16, which has octets that no other text has.
+    /// UTF-16: it says so, or it is XML. Pictures begin with a zero as well.
     fn is_wide(&self) -> bool {
-        matches!(self.head.as_slice(), [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, _, ..] | [_, 0, ..] | [_] | [])
+        matches!(self.head.as_slice(), [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, b'<', ..] | [b'<', 0, ..])
     }
 
     fn octet(&mut self, octet: u8) {
         match (self.place, octet) {
             (Place::Tag, b'>') => self.place = Place::Between,
             (Place::Tag, _) => {}
-            (_, 0) => self.block.push(octet),
+            (_, 0) => self.text(&[octet]),
             (Place::Between, b'<') => self.place = Place::Tag,
             (Place::Between, b'&') => self.place = Place::Reference,
             (Place::Between, _) => self.text(&[octet]),
@@ -113,7 +119,6 @@ impl Text {
     }
 
     fn flush(&mut self) {
-        self.block.append(&mut self.reference);
         self.found |= self.read.finds(&self.block);
         self.block.clear();
     }
@@ -171,5 +176,47 @@ mod tests {
             assert_eq!(read(text, 1000), (false, false), "{}", String::from_utf8_lossy(text));
         }
         assert_eq!(read(b"", 1), (false, true));
+    }
+
+    #[test]
+    fn k_32_a_picture_is_no_text_though_it_begins_as_utf_16_may() {
+        let pictures: [(&str, &[u8]); 6] = [
+            ("EMF", b"\x01\0\0\0\x6c\0\0\0 EMF"),
+            ("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
+            ("HEIC", b"\0\0\0 ftypheic\0\0\0\0"),
+            ("ICO", b"\0\0\x01\0\x01\0  \0\0"),
+            ("zeros", &[0; 20]),
+            ("control octets behind a mark", b"\xff\xfea\0\x01\0"),
+        ];
+        let wide = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_be_bytes).collect() };
+        for block in [1, 3, 1000] {
+            for (what, picture) in pictures {
+                assert_eq!(read(picture, block), (false, false), "{what} in blocks of {block}");
+            }
+            for text in ["<a>Een brief</a>", "\u{feff}Een brief"] {
+                assert_eq!(read(&wide(text), block), (false, true), "{text} in blocks of {block}");
+            }
+        }
+    }
+
+    #[test]
+    fn k_32_a_text_of_zeros_needs_no_memory() {
+        for begin in [&b""[..], b"<", b"&", b"\xff\xfe<\0"] {
+            let mut reading = Text::new(&Scanner::new(&["999900006".to_owned()].into()));
+            reading.finds(begin);
+            for _ in 0..100 {
+                assert!(!reading.finds(&[0; BLOCK_BYTES]));
+                assert!(reading.block.capacity() <= 2 * BLOCK_BYTES, "after {}", String::from_utf8_lossy(begin));
+            }
+        }
+    }
+
+    #[test]
+    fn k_32_a_reference_in_utf_16_is_read_wherever_a_block_ends() {
+        for before in BLOCK_BYTES / 2 - 20..BLOCK_BYTES / 2 {
+            let text = format!("\u{feff}{}9999&#48;0006", "x".repeat(before));
+            let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert!(read(&wide, 1000).0, "behind {before} letters");
+        }
     }
 }

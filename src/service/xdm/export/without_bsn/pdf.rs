@@ -213,8 +213,10 @@ impl Pdf {
         };
         if is_read {
             let mut content = std::mem::take(&mut self.held_back);
-            content.extend_from_slice(octets);
-            content.truncate(length);
+            match length.checked_sub(held) {
+                Some(more) => content.extend_from_slice(octets.get(..more).unwrap_or_default()),
+                None => content.truncate(length),
+            }
             self.content(&content);
             self.content_ends();
         }
@@ -253,7 +255,9 @@ impl Pdf {
             self.is_unread |= page.has_picture;
             self.has_text |= page.has_text;
         }
-        for scanner in [&mut self.joined, &mut self.apart, &mut self.within] {
+        // What a page shows may go on in another stream.
+        self.found |= self.joined.ends();
+        for scanner in [&mut self.apart, &mut self.within] {
             self.found |= scanner.ends();
             scanner.restart();
         }
@@ -324,6 +328,10 @@ mod tests {
             pdf(LETTER, &[&objects]),
             pdf(LETTER, &[&plain]),
             pdf(LETTER, &[&xml]),
+            pdf("(9999) Tj /Span <</Lang(nl-NL)/ActualText(een)>> BDC (00006) Tj EMC", &[]),
+            pdf("/Span <</ActualText(999900006)>> BDC (een brief) Tj EMC", &[]),
+            pdf("(99) Tj /P << (open) BDC (99) Tj (00006) Tj", &[]),
+            pdf("(een brief) Tj (9999) Tj", &[&stream("", b"(00006) Tj ET")]),
         ];
         for (number, octets) in pdfs.iter().enumerate() {
             for block in [1, 7, 100_000] {
@@ -339,7 +347,9 @@ mod tests {
         let shapes = stream("/Length1 9/Filter/FlateDecode", b"not even packed");
         let table = stream("/Type/XRef/DecodeParms<</Predictor 12>>/Filter/FlateDecode", b"123");
         let odd = stream("", b"a stream with (a bracket");
-        for octets in [pdf(LETTER, &[]), pdf(LETTER, &[font.as_bytes(), standard, &shapes, &table, &odd])] {
+        let plain = stream("/Filter[/FlateDecode]/DecodeParms[null]", &packed(b"BT (een brief) Tj ET"));
+        let more = [font.as_bytes(), standard, &shapes, &table, &odd, &plain];
+        for octets in [pdf(LETTER, &[]), pdf(LETTER, &more)] {
             for block in [1, 7, 100_000] {
                 assert_eq!(read(&octets, block), (false, true), "in blocks of {block}");
             }
@@ -349,7 +359,7 @@ mod tests {
     #[test]
     fn k_32_what_no_program_reads_in_a_pdf_is_told() {
         let text = packed(LETTER.as_bytes());
-        let parts: [(&str, Vec<u8>); 13] = [
+        let parts: [(&str, Vec<u8>); 15] = [
             ("shapes", b"9 0 obj <</Type/Font/Subtype/Type0/BaseFont/X/Encoding/Identity-H>> endobj\n".to_vec()),
             ("codes", b"9 0 obj <</Subtype/Type1/BaseFont/X/Encoding <</Differences[1/nine]>>>> endobj\n".to_vec()),
             ("codes of its own", b"9 0 obj <</Subtype/TrueType/BaseFont/ABCDEF+X>> endobj\n".to_vec()),
@@ -361,6 +371,8 @@ mod tests {
             ("another filter", stream("/Filter[/ASCII85Decode/FlateDecode]", b"x")),
             ("a filter elsewhere", stream("/Filter 8 0 R", &text)),
             ("a predictor", stream("/Filter/FlateDecode/DecodeParms<</Predictor 15>>", &text)),
+            ("a predictor elsewhere", stream("/Filter/FlateDecode/DecodeParms 8 0 R", &text)),
+            ("predictors elsewhere", stream("/DecodeParms[8 0 R]/Filter[/FlateDecode]", &text)),
             ("damage", stream("/Filter/FlateDecode", b"\x78\x9cnothing of that kind")),
             ("an end that is missing", b"9 0 obj <</Length 9>> stream\nx".to_vec()),
         ];
@@ -370,8 +382,19 @@ mod tests {
             }
         }
         assert!(!read(&pdf("", &[]), 100).1, "no text");
+        assert!(!read(&pdf("/Span <</ActualText(een)>> BDC EMC", &[]), 100).1, "no text that is shown");
         assert!(!read(&pdf("ET BI /W 1 ID x EI BT (a letter) Tj", &[]), 100).1, "a picture among operators");
         assert!(!read(b"%PDF-1.7\n(", 100).1, "a string without an end");
+    }
+
+    #[test]
+    fn k_32_a_pdf_of_many_streams_is_read_to_its_end() {
+        let many = b"<<>>stream\nx endstream ".repeat(40_000);
+        let last = stream("", b"BT (999900006) Tj ET");
+        for (last, found) in [(&last[..], true), (b"", false)] {
+            let octets = pdf(LETTER, &[&many, last]);
+            assert_eq!(read(&octets, octets.len()), (found, true));
+        }
     }
 
     #[test]

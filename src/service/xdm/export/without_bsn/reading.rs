@@ -71,7 +71,7 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn new(said: Said, scanner: &Scanner) -> Self {
         let how = if said == Said::Dicom { How::Dicom(Vec::new()) } else { How::Begins(Vec::new()) };
-        Self { said, scanner: scanner.another(), how }
+        Self { said, scanner: scanner.afresh(), how }
     }
 
     /// Whether a BSN was found so far.
@@ -96,7 +96,7 @@ impl Reading {
         };
         Ok(match found | within {
             true => Seen::Bsn,
-            false if is_read => Seen::Nothing,
+            false if is_read && !self.scanner.gave_up() => Seen::Nothing,
             false => Seen::Unread,
         })
     }
@@ -185,6 +185,13 @@ mod tests {
             ] {
                 assert_eq!(seen(media_type, octets, block), expected, "{media_type} in blocks of {block}");
             }
+        }
+    }
+
+    #[test]
+    fn k_32_a_document_that_speaks_of_the_bsn_without_end_is_for_a_person() {
+        for (count, expected) in [(1000, Seen::Nothing), (250_000, Seen::Unread)] {
+            assert_eq!(seen("text/plain", "BSN: x. ".repeat(count).as_bytes(), 100_000), expected, "{count} times");
         }
     }
 }

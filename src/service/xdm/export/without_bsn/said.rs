@@ -3,6 +3,11 @@
 //! So a BSN is found that nothing but the text itself knows of. Dots, dashes or blanks may stand between the digits, the same
 //! everywhere; the arcs of an OID are no numbers of their own.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use crate::model::bsn::check_bsn;
 
 /// Words for the BSN, in lower case; each begins with the letter that is looked for first.
@@ -15,18 +20,37 @@ const LONGEST: usize = 2 * 21;
 const KEPT: usize = 2 * NEAR + LONGEST;
 /// Digits of a BSN.
 const DIGITS: usize = 9;
+/// Words of one document near which a number is looked for, each time anew: no text that a person reads has so many.
+const EXAMINED_WORDS: usize = 500_000;
 
-/// A search that goes on from block to block.
-#[derive(Clone, Debug, Default)]
+/// A search that goes on from block to block. One that is cloned is of the same document.
+#[derive(Clone, Debug)]
 pub(super) struct Said {
     /// The last octets.
     tail: Vec<u8>,
     /// Whether more has passed than those.
     has_passed: bool,
+    /// Words that may still be examined, by all that search in the document.
+    left: Arc<AtomicUsize>,
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self::with(EXAMINED_WORDS)
+    }
 }
 
 impl Said {
-    /// Begins a new file.
+    fn with(words: usize) -> Self {
+        Self { tail: Vec::new(), has_passed: false, left: Arc::new(AtomicUsize::new(words)) }
+    }
+
+    /// Whether there were more words than are examined: what is near the rest nobody knows.
+    pub(super) fn gave_up(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
+    }
+
+    /// Begins a new file, or another part of it.
     pub(super) fn restart(&mut self) {
         self.tail.clear();
         self.has_passed = false;
@@ -36,9 +60,9 @@ impl Said {
     pub(super) fn finds(&mut self, octets: &[u8]) -> bool {
         let begin = octets.get(..KEPT).unwrap_or(octets);
         let seam = [self.tail.as_slice(), begin].concat();
-        let mut found = is_said_in(&seam, self.has_passed, true);
+        let mut found = self.is_said_in(&seam, self.has_passed, true);
         if begin.len() < octets.len() {
-            found |= is_said_in(octets, self.has_passed || !self.tail.is_empty(), true);
+            found |= self.is_said_in(octets, self.has_passed || !self.tail.is_empty(), true);
             self.tail.clear();
             self.tail.extend_from_slice(octets.get(octets.len() - KEPT..).unwrap_or(octets));
             self.has_passed = true;
@@ -53,18 +77,26 @@ impl Said {
 
     /// Whether one is whole because the file ends.
     pub(super) fn ends(&self) -> bool {
-        is_said_in(&self.tail, self.has_passed, false)
+        self.is_said_in(&self.tail, self.has_passed, false)
     }
-}
 
-/// Whether a word has a number near it. More may come before and after these octets.
-fn is_said_in(octets: &[u8], more_before: bool, more_after: bool) -> bool {
-    memchr::memchr2_iter(b'b', b'B', octets).any(|at| {
-        let Some(end) = octets.get(at..).and_then(word_length).map(|length| at + length) else { return false };
-        let (from, to) = (at.saturating_sub(NEAR), octets.len().min(end + NEAR));
-        let near = octets.get(from..to).unwrap_or_default();
-        is_number_in(near, from > 0 || more_before, to < octets.len() || more_after)
-    })
+    /// Whether a word has a number near it. More may come before and after these octets.
+    fn is_said_in(&self, octets: &[u8], more_before: bool, more_after: bool) -> bool {
+        memchr::memchr2_iter(b'b', b'B', octets).any(|at| {
+            let Some(end) = octets.get(at..).and_then(word_length).map(|length| at + length) else { return false };
+            if !self.may_examine() {
+                return false;
+            }
+            let (from, to) = (at.saturating_sub(NEAR), octets.len().min(end + NEAR));
+            let near = octets.get(from..to).unwrap_or_default();
+            is_number_in(near, from > 0 || more_before, to < octets.len() || more_after)
+        })
+    }
+
+    /// Counts one more word.
+    fn may_examine(&self) -> bool {
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
 }
 
 /// Octets of the word with which a text begins, in ASCII or UTF-16.
@@ -184,5 +216,17 @@ mod tests {
         assert!(!said.finds(b"BSN: "));
         said.restart();
         assert!(!said.finds(b"999900018") && !said.ends());
+    }
+
+    #[test]
+    fn k_32_beyond_so_many_words_the_search_says_nothing() {
+        let mut said = Said::with(3);
+        assert!(!said.finds(b"BSN, BSN") && !said.gave_up());
+        let mut other = said.clone();
+        other.restart();
+        assert!(!other.finds(b"BSN, BSN"));
+        assert!(!other.finds(b"999900018 "));
+        assert!(said.gave_up() && other.gave_up(), "they are of one document");
+        assert!(!Said::default().gave_up());
     }
 }

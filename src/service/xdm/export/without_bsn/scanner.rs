@@ -63,14 +63,19 @@ impl Scanner {
         }
     }
 
-    /// One that searches for the same, in something else.
+    /// One that searches for the same, in another document.
+    pub(in crate::service::xdm::export) fn afresh(&self) -> Self {
+        Self { said: Said::default(), ..self.another() }
+    }
+
+    /// One that searches for the same, in something else of the document.
     pub(super) fn another(&self) -> Self {
         let mut other = self.clone();
         other.restart();
         other
     }
 
-    /// Begins a new file.
+    /// Begins another part of the document.
     pub(in crate::service::xdm::export) fn restart(&mut self) {
         self.count = 0;
         self.tail.clear();
@@ -81,6 +86,11 @@ impl Scanner {
     /// Whether there was base64 in the file so far, which may hold anything.
     pub(in crate::service::xdm::export) fn has_base64(&self) -> bool {
         self.has_base64
+    }
+
+    /// Whether more is said in the document than is searched: what it says no program can tell then.
+    pub(in crate::service::xdm::export) fn gave_up(&self) -> bool {
+        self.said.gave_up()
     }
 
     /// Whether a BSN or the name of its authority ends in these octets.

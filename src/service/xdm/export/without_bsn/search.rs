@@ -37,7 +37,7 @@ impl Search {
 
     /// A file of ours begins.
     pub(in crate::service::xdm::export) fn file(&mut self, path: &str) {
-        self.scanner.restart();
+        self.scanner = self.scanner.afresh();
         self.now = Now::File(path.to_owned());
     }
 
@@ -71,7 +71,7 @@ impl Search {
     /// The same.
     pub(in crate::service::xdm::export) fn end(&mut self, said: Said) -> Result<(), ExportError> {
         match std::mem::replace(&mut self.now, Now::Nothing) {
-            Now::File(path) if self.scanner.ends() => Err(ExportError::BsnLeft(path)),
+            Now::File(path) if self.scanner.ends() || self.scanner.gave_up() => Err(ExportError::BsnLeft(path)),
             Now::File(_) | Now::Nothing => Ok(()),
             Now::Document(unique_id, reading) => {
                 let seen = reading.ends()?;

@@ -40,19 +40,21 @@ impl Searched {
         self.kept.extend(possible_bsns(number));
     }
 
-    /// The numbers of an entry as it was.
+    /// The numbers of an entry of the package as it was: those of hospitals stay in it.
     pub(super) fn entry(&mut self, entry: &RegistryObject) {
-        self.identifier(entry.external_identifier(v::DE_PATIENT_ID).unwrap_or_default());
-        self.identifier(slot(entry, v::SLOT_SOURCE_PATIENT_ID));
-        let info = entry.slot(v::SLOT_SOURCE_PATIENT_INFO).map(|slot| slot.values.as_slice()).unwrap_or_default();
-        for SourcePatientInfo { field, data } in info.iter().filter_map(|value| value.parse().ok()) {
-            for repetition in data.split('~') {
-                match field {
-                    IDENTIFIERS => self.identifier(repetition),
-                    field if OTHER_NUMBERS.contains(&field) => self.taken_away(repetition, field == SOCIAL_SECURITY),
-                    _ => {}
-                }
-            }
+        self.other_entry(entry);
+        for own in identifiers(entry).filter_map(is_own) {
+            self.keep(own.id());
+        }
+    }
+
+    /// The numbers of an entry that is not in the package: none of them stays in it.
+    pub(super) fn other_entry(&mut self, entry: &RegistryObject) {
+        for cx in identifiers(entry).filter(|cx| is_own(cx).is_none()) {
+            self.taken_away(cx, false);
+        }
+        for (field, repetition) in told(entry).filter(|(field, _)| OTHER_NUMBERS.contains(field)) {
+            self.taken_away(repetition, field == SOCIAL_SECURITY);
         }
     }
 
@@ -68,14 +70,6 @@ impl Searched {
         self.suspected.difference(&self.kept).chain(&self.named).cloned().collect()
     }
 
-    /// A CX, which stays if it is no BSN.
-    fn identifier(&mut self, cx: &str) {
-        match is_own(cx) {
-            Some(own) => self.keep(own.id()),
-            None => self.taken_away(cx, false),
-        }
-    }
-
     fn taken_away(&mut self, cx: &str, is_named: bool) {
         let (number, _) = cx.split_once('^').unwrap_or((cx, ""));
         self.suspect(number, is_named || is_authority_in(cx.as_bytes()));
@@ -85,6 +79,23 @@ impl Searched {
         let into = if is_named { &mut self.named } else { &mut self.suspected };
         into.extend(possible_bsns(number));
     }
+}
+
+/// What an entry has as patient identifiers, CX.
+fn identifiers(entry: &RegistryObject) -> impl Iterator<Item = &str> {
+    let patient = entry.external_identifier(v::DE_PATIENT_ID).unwrap_or_default();
+    let listed = told(entry).filter(|(field, _)| *field == IDENTIFIERS).map(|(_, repetition)| repetition);
+    [patient, slot(entry, v::SLOT_SOURCE_PATIENT_ID)].into_iter().chain(listed)
+}
+
+/// The repetitions of the PID fields of an entry.
+fn told(entry: &RegistryObject) -> impl Iterator<Item = (u8, &str)> {
+    let info = entry.slot(v::SLOT_SOURCE_PATIENT_INFO).map(|slot| slot.values.as_slice()).unwrap_or_default();
+    let fields = info.iter().filter_map(|value| {
+        let SourcePatientInfo { field, .. } = value.parse().ok()?;
+        Some((field, value.split_once('|')?.1))
+    });
+    fields.flat_map(|(field, data)| data.split('~').map(move |repetition| (field, repetition)))
 }
 
 /// The numbers of nine digits in a text that pass the eleven-test; of eight, the first one is a zero that was left out.
@@ -99,6 +110,7 @@ fn possible_bsns(text: &str) -> impl Iterator<Item = String> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{model::rim::RimKind, service::xdm::export::metadata::set_slot};
 
     #[test]
     fn k_32_what_may_be_a_bsn() {
@@ -121,5 +133,21 @@ mod tests {
         assert_eq!(searched.all(), ["999900018".to_owned()].into());
         searched.header(&[taken("999900006", "NLMINBIZA")]);
         assert_eq!(searched.all().len(), 2);
+    }
+
+    #[test]
+    fn k_32_what_another_entry_keeps_does_not_stay_in_the_package() {
+        let taken = TakenNumber { number: b"999900006".to_vec(), issuer: b"2.999.1.1".to_vec() };
+        let mut entry = RegistryObject::new(RimKind::ExtrinsicObject { mime_type: None });
+        set_slot(&mut entry, v::SLOT_SOURCE_PATIENT_ID, "999900006^^^&2.999.7.1&ISO");
+        for (is_in_package, expected) in [(true, 0), (false, 1)] {
+            let mut searched = Searched::default();
+            match is_in_package {
+                true => searched.entry(&entry),
+                false => searched.other_entry(&entry),
+            }
+            searched.header(std::slice::from_ref(&taken));
+            assert_eq!(searched.all().len(), expected);
+        }
     }
 }

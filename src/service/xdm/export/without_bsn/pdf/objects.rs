@@ -156,7 +156,13 @@ impl Reader for Objects {
     fn word(&mut self, word: &[u8]) -> bool {
         if let Some(dictionary) = self.open.last_mut() {
             let is_large = word.len() > 1 || word.first().is_some_and(|digit| *digit > b'1');
-            dictionary.is_predicted |= dictionary.key == b"Predictor" && dictionary.is_value && is_large;
+            dictionary.is_predicted |= dictionary.is_value
+                && match dictionary.key.as_slice() {
+                    b"Predictor" => is_large,
+                    // A reference to something that was not looked up.
+                    b"DecodeParms" => word != b"null",
+                    _ => false,
+                };
             dictionary.other();
         } else if word == b"stream" {
             return true;

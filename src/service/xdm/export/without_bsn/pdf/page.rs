@@ -7,7 +7,7 @@ use super::tokens::{Bracket, Reader};
 /// What a stream of operators shows, as it passes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Page {
-    /// All strings without anything between: a number may be shown digit by digit.
+    /// All strings that are shown, without anything between: a number may be shown digit by digit.
     pub(super) joined: Vec<u8>,
     /// Each string that is shown by itself, on a line of its own.
     pub(super) apart: Vec<u8>,
@@ -16,6 +16,8 @@ pub(super) struct Page {
     /// A picture stands among the operators.
     pub(super) has_picture: bool,
     is_text: bool,
+    /// Dictionaries that are open: those of marked content, whose strings are not shown.
+    dictionaries: usize,
 }
 
 impl Reader for Page {
@@ -30,17 +32,33 @@ impl Reader for Page {
         }
         if word.first().is_some_and(|letter| letter.is_ascii_alphabetic() || matches!(letter, b'\'' | b'"')) {
             self.apart.push(b'\n');
+            // An operator stands in no dictionary, whatever was left open.
+            if !matches!(word, b"true" | b"false" | b"null" | b"R") {
+                self.dictionaries = 0;
+            }
         }
         false
     }
 
-    fn bracket(&mut self, _: Bracket) {}
-
-    fn letter(&mut self, letter: u8) {
-        self.has_text |= self.is_text;
-        self.joined.push(letter);
-        self.apart.push(letter);
+    fn bracket(&mut self, bracket: Bracket) {
+        match bracket {
+            Bracket::Dictionary => self.dictionaries = self.dictionaries.saturating_add(1),
+            Bracket::DictionaryEnd => self.dictionaries = self.dictionaries.saturating_sub(1),
+            Bracket::Array | Bracket::ArrayEnd => {}
+        }
     }
 
-    fn string_ends(&mut self) {}
+    fn letter(&mut self, letter: u8) {
+        self.apart.push(letter);
+        if self.dictionaries == 0 {
+            self.has_text |= self.is_text;
+            self.joined.push(letter);
+        }
+    }
+
+    fn string_ends(&mut self) {
+        if self.dictionaries > 0 {
+            self.apart.push(b'\n');
+        }
+    }
 }
