@@ -28,5 +28,6 @@ mod verify;
 pub use check::check;
 pub use commit::{Choice, ImportError, Importer, LookedAt, MediaOrigin};
 pub use examine::{Examined, examine};
+pub(in crate::service::xdm) use patient::is_in_doubt;
 pub use settings::{CodeDefaults, CodeReplacement, Identity, ImportSettings, Unresolved};
 pub use verify::{Follower, Progress, verify};

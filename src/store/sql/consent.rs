@@ -203,7 +203,8 @@ impl Tx {
         }
     }
 
-    async fn surviving_patient(&mut self, patient_key: i64) -> Result<PatientId, StoreError> {
+    /// The identity that stands for a patient.
+    pub async fn surviving_patient(&mut self, patient_key: i64) -> Result<PatientId, StoreError> {
         let (authority, id): (String, String) = self.fetch_one(&SURVIVING_PATIENT, args![patient_key]).await?;
         patient(&authority, &id)
     }

@@ -10,15 +10,17 @@ use crate::harness::{
         names::{DE_PATIENT_ID, SS_PATIENT_ID},
     },
     servers::{Prepared, Store},
-    trials,
+    trail, trials,
 };
 
 pub fn trials() -> impl Iterator<Item = Trial> {
-    let own: [(&'static str, OnStore); 4] = [
+    let own: [(&'static str, OnStore); 6] = [
         ("r_32_38_documents_of_two_patients_in_one_set_are_held", two_in_one_set),
         ("r_32_38_a_document_of_another_than_the_patient_of_the_set_is_held", other_than_the_set),
         ("r_32_38_two_known_patients_of_two_authorities_are_held", two_authorities),
         ("r_32_38_one_patient_named_for_all_is_not_that_of_others", named_for_all),
+        ("r_32_38_one_patient_named_for_all_is_not_that_of_a_set_with_several", several_in_one_set),
+        ("r_32_38_a_number_that_was_merged_is_of_the_patient_it_was_merged_into", merged),
     ];
     own.into_iter().flat_map(|(name, test)| trials::own(module_path!(), name, test))
 }
@@ -101,7 +103,7 @@ fn named_for_all(store: Store) {
     let prepared = prepared(store);
     make_known(&prepared, &two);
     let documents = [document(&one, "A.TXT", b"A.TXT"), document(&three, "A.TXT", b"A.TXT")];
-    let unclear = [limited(&two, "A.TXT"), limited(&other, "B.TXT")];
+    let unclear = [limited(&other, "A.TXT"), limited(&other, "B.TXT")];
     let sets =
         [set_of(&one, &[&documents[0]]), of_nobody(&[&unclear[0], &unclear[1]]), set_of(&three, &[&documents[1]])];
     let package = zipped(&tree(&sets.each_ref().map(|set| (set, &FILES[..]))));
@@ -113,4 +115,49 @@ fn named_for_all(store: Store) {
     assert_eq!(states, ["imported", "already_present", "imported"].map(Value::from), "{all}");
     let server = prepared.start().expect("it starts");
     assert_eq!([&one, &two, &three, &other].map(|it| entries(&server, it).len()), [1, 3, 1, 0]);
+}
+
+fn several_in_one_set(store: Store) {
+    let [one, two, three] = [(); 3].map(|()| sample::patient());
+    let prepared = prepared(store);
+    make_known(&prepared, &two);
+    make_known(&prepared, &three);
+    let unknown = sample::patient();
+    let nobody = [limited(&unknown, "A.TXT"), limited(&unknown, "B.TXT")];
+    let several = [limited(&two, "A.TXT"), limited(&three, "B.TXT")];
+    let sets = [of_nobody(&[&nobody[0], &nobody[1]]), of_nobody(&[&several[0], &several[1]])];
+    let package = zipped(&tree(&sets.each_ref().map(|set| (set, &FILES[..]))));
+    let some = import(1, &prepared, &package, &["--patient", &one]);
+    let states = [0, 1].map(|set| some["sets"][set]["state"].clone());
+    assert_eq!((states, codes(&some)), (["imported", "held"].map(Value::from), vec!["DocumentQueued".to_owned()]));
+    let all = import(0, &prepared, &package, &["--patient", &one, &*format!("--patient-of=2={two}")]);
+    let states = [0, 1].map(|set| all["sets"][set]["state"].clone());
+    assert_eq!(states, ["already_present", "imported"].map(Value::from), "{all}");
+    let server = prepared.start().expect("it starts");
+    assert_eq!([&one, &two, &three].map(|it| entries(&server, it).len()), [2, 3, 1]);
+}
+
+fn merged(store: Store) {
+    let [stays, gone] = [(); 2].map(|()| sample::patient());
+    let prepared = knowing(store, &stays);
+    make_known(&prepared, &gone);
+    let number = |patient: &str| patient.split_once('^').expect("a CX").0.to_owned();
+    let key = format!("SELECT patient_key FROM patient WHERE id = '{}'", number(&stays));
+    trail::tamper(
+        &prepared,
+        false,
+        &format!("UPDATE patient SET survivor_key = ({key}) WHERE id = '{}'", number(&gone)),
+    );
+    let documents = [document(&gone, "A.TXT", b"A.TXT"), document(&stays, "A.TXT", b"A.TXT")];
+    let sets = [set_of(&gone, &[&documents[0]]), set_of(&stays, &[&documents[1]])];
+    let package = zipped(&tree(&sets.each_ref().map(|set| (set, &FILES[..1]))));
+    for (patient, state) in [(&stays, "imported"), (&gone, "already_present")] {
+        let taken = import(0, &prepared, &package, &["--patient", patient]);
+        for set in 0..2 {
+            let found = (&taken["sets"][set]["state"], &taken["sets"][set]["registered_patient_id"]);
+            assert_eq!(found, (&state.into(), &stays.as_str().into()), "{taken}");
+        }
+    }
+    let server = prepared.start().expect("it starts");
+    assert_eq!(entries(&server, &stays).len(), 4);
 }

@@ -26,7 +26,7 @@ use super::{
     gathered::Gathered,
     house,
     inside::compare_with_patient,
-    patient::{Decision, reconcile},
+    patient::{Decision, reconcile, survivor},
     prepare::{self, Prepared},
     settings::{Identity, ImportSettings},
     verify::Progress,
@@ -75,8 +75,8 @@ pub enum ImportError {
 pub struct Choice {
     /// Ordinals of the sets to take, all if empty.
     pub sets: BTreeSet<usize>,
-    /// The patient of the only set, or of those of several that wait for one: a set that is known to be of somebody else is held
-    /// unless its own patient is named.
+    /// The patient of the only set, or of those of several that wait for one: a set that is, or may be, of somebody else who is
+    /// known is held unless its own patient is named.
     pub patient: Option<PatientId>,
     /// The patients of sets, by ordinal.
     pub patients: BTreeMap<usize, PatientId>,
@@ -130,8 +130,16 @@ pub struct Importer {
 /// Whose a set is.
 struct Whose {
     patient: PatientId,
+    /// The same by the number that was told, if a merge has joined that to another one.
+    told: PatientId,
     /// The metadata tell it, and somebody else is named for all sets.
     is_disputed: bool,
+}
+
+impl Whose {
+    fn named(patient: &PatientId) -> Self {
+        Self { patient: patient.clone(), told: patient.clone(), is_disputed: false }
+    }
 }
 
 /// What became of the taking of a set.
@@ -310,11 +318,11 @@ impl Importer {
                 return Ok(Taken::default());
             }
         };
-        let Some(Whose { patient, is_disputed }) = self.patient(running, &submit, set).await? else {
+        let Some(Whose { patient, told, is_disputed }) = self.patient(running, &submit, set).await? else {
             return Ok(Taken::default());
         };
         set.registered_patient_id = patient.to_string();
-        compare_with_patient(&patient, &submit, documents, set);
+        compare_with_patient(&told, &submit, documents, set);
         self.decide(running.choice, set);
         let Prepared { mut submit, .. } = prepare::prepare(submit, documents, &patient, &self.settings);
         if set.state == SetState::Held {
@@ -399,16 +407,20 @@ impl Importer {
         let is_only = running.examined.sets() == 1 || choice.sets.len() == 1;
         let of_this = choice.patients.get(&set.ordinal).or_else(|| choice.patient.as_ref().filter(|_| is_only));
         if let Some(patient) = of_this {
-            return Ok(Some(Whose { patient: patient.clone(), is_disputed: false }));
+            return Ok(Some(Whose::named(patient)));
         }
         let mut tx = self.store.read().await?;
         match (reconcile(&mut tx, submit, &self.settings).await?, &choice.patient) {
-            (Decision::Registered(patient), named) => {
-                let is_disputed = named.as_ref().is_some_and(|named| *named != patient);
-                Ok(Some(Whose { patient, is_disputed }))
+            (Decision::Registered(told), named) => {
+                let patient = survivor(&mut tx, &told).await?;
+                let is_disputed = match named {
+                    Some(named) => survivor(&mut tx, named).await? != patient,
+                    None => false,
+                };
+                Ok(Some(Whose { patient, told, is_disputed }))
             }
-            (Decision::Held(_), Some(named)) => Ok(Some(Whose { patient: named.clone(), is_disputed: false })),
-            (Decision::Held(why), None) => {
+            (Decision::Unknown(_), Some(named)) => Ok(Some(Whose::named(named))),
+            (Decision::Unknown(why), None) | (Decision::InDoubt(why), _) => {
                 hold(set, why);
                 Ok(None)
             }

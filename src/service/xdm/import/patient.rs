@@ -33,8 +33,24 @@ const TOO_MANY: &str = "the metadata have more numbers than one patient has";
 pub(super) enum Decision {
     /// It is registered for this patient.
     Registered(PatientId),
-    /// Somebody must say who the patient is; why.
-    Held(&'static str),
+    /// Somebody must say who the patient is, for the metadata name nobody who is known; why.
+    Unknown(&'static str),
+    /// Somebody must say who the patient of this set is, for the metadata name several; why.
+    InDoubt(&'static str),
+}
+
+/// Whether a set is held for this since its metadata name several patients: one who is named for all sets of a package is not
+/// named for such a set.
+pub(in crate::service::xdm) fn is_in_doubt(why: &str) -> bool {
+    [SEVERAL_KNOWN, CONTRADICTION, TOO_MANY].contains(&why)
+}
+
+/// The identity that stands for a patient: the patient, unless merged into another one.
+pub(super) async fn survivor(tx: &mut Tx, patient: &PatientId) -> Result<PatientId, StoreError> {
+    match tx.find_patient(patient).await? {
+        Some(row) if row.subsumed => tx.surviving_patient(row.survivor_key).await,
+        _ => Ok(patient.clone()),
+    }
 }
 
 /// Numbers that an object of the set has for its patient. They are of one person, as its sender says.
@@ -106,10 +122,10 @@ pub(super) async fn reconcile(
     let said = Said::of(submit);
     let all = said.all();
     if all.is_empty() {
-        return Ok(Decision::Held(NO_NUMBER));
+        return Ok(Decision::Unknown(NO_NUMBER));
     }
     if all.len() > MOST_NUMBERS {
-        return Ok(Decision::Held(TOO_MANY));
+        return Ok(Decision::InDoubt(TOO_MANY));
     }
     let mut known = Known::new();
     for id in all.into_iter().filter(|id| is_ours(id, settings)) {
@@ -125,14 +141,14 @@ pub(super) async fn reconcile(
         None => {
             let mut found = known.iter().filter(|(_, row)| !row.subsumed).map(|(id, _)| id);
             match (found.next(), found.next()) {
-                (None, _) => return Ok(Decision::Held(NOBODY_KNOWN)),
+                (None, _) => return Ok(Decision::Unknown(NOBODY_KNOWN)),
                 (Some(only), None) => only,
-                (Some(_), Some(_)) => return Ok(Decision::Held(SEVERAL_KNOWN)),
+                (Some(_), Some(_)) => return Ok(Decision::InDoubt(SEVERAL_KNOWN)),
             }
         }
     };
     Ok(match objection(&said, patient, &known) {
-        Some(why) => Decision::Held(why),
+        Some(why) => Decision::InDoubt(why),
         None => Decision::Registered(patient.clone()),
     })
 }

@@ -10,7 +10,7 @@ use crate::{
         PatientId,
         xdm::{PackageCode, PackageFinding, PackageOutcome, PackageReport, SetReport, SetState, Weight, XdmCode},
     },
-    service::xdm::{Choice, LookedAt},
+    service::xdm::{Choice, LookedAt, import::is_in_doubt},
     store::XdmPackage,
 };
 
@@ -50,7 +50,7 @@ pub enum ImportOrderError {
     #[error("nobody can tell whose documents the sets {} are: name a patient", list(.0))]
     Patient(Vec<usize>),
     /// One patient is named for sets of which some are of others (R-32-38).
-    #[error("the sets {} are of another patient than the one who is named: name patients by ordinal, or choose sets", list(.0))]
+    #[error("the sets {} are, or may be, of another patient than the one who is named: name patients by ordinal, or choose sets", list(.0))]
     OtherPatient(Vec<usize>),
 }
 
@@ -163,19 +163,27 @@ struct SetSummary {
 #[derive(Debug, Deserialize)]
 struct FindingSummary {
     code: String,
+    #[serde(default)]
+    text: String,
 }
 
 impl SetSummary {
     fn waits_for_patient(&self) -> bool {
-        let queued = PackageCode::from(XdmCode::DocumentQueued).as_str();
-        let nobody = self.registered_patient_id.is_empty();
-        self.state == "held" && nobody && self.findings.iter().any(|finding| finding.code == queued)
+        self.queued().next().is_some()
     }
 
-    /// Whether it can be taken, and is known to be of somebody else.
+    /// What it waits for a patient for.
+    fn queued(&self) -> impl Iterator<Item = &FindingSummary> {
+        let queued = PackageCode::from(XdmCode::DocumentQueued).as_str();
+        let waits = self.state == "held" && self.registered_patient_id.is_empty();
+        self.findings.iter().filter(move |finding| waits && finding.code == queued)
+    }
+
+    /// Whether it can be taken, and is, or may be, of somebody else who is known.
     fn is_to_be_taken_for_other(&self, patient: &PatientId) -> bool {
         let can_be_taken = ["ready", "held"].contains(&&*self.state);
-        can_be_taken && self.registered_patient_id.parse::<PatientId>().is_ok_and(|it| it != *patient)
+        let is_other = self.registered_patient_id.parse::<PatientId>().is_ok_and(|it| it != *patient);
+        can_be_taken && is_other || self.queued().any(|finding| is_in_doubt(&finding.text))
     }
 }
 
@@ -266,5 +274,26 @@ mod tests {
         let mut present = report(vec![warning(XdmCode::MimeMismatch)]);
         present.sets[0].state = SetState::AlreadyPresent;
         assert!(is_green(&present), "nothing of it is taken");
+    }
+
+    #[test]
+    fn r_32_38_one_patient_for_all_is_not_named_for_a_set_that_names_several() {
+        let several = "several patients who are known here have numbers in the metadata";
+        let nobody = "no number in the metadata is of a patient who is known here";
+        let waits = |ordinal: usize, why: &str| {
+            let finding = serde_json::json!({ "code": "DocumentQueued", "text": why });
+            serde_json::json!({ "ordinal": ordinal, "state": "held", "findings": [finding] })
+        };
+        let report = serde_json::json!({ "sets": [waits(1, nobody), waits(2, several)] }).to_string();
+        let report = PackageSummary::of(Some(&report));
+        let fits = |order: serde_json::Value| {
+            let order: ImportOrder = serde_json::from_value(order).expect("an order");
+            order.fits(&order.choice().expect("a choice"), &report)
+        };
+        let (one, other) = ("1^^^&2.999.7.1&ISO", "2^^^&2.999.7.1&ISO");
+        assert_eq!(fits(serde_json::json!({ "patient": one })), Err(ImportOrderError::OtherPatient(vec![2])));
+        assert_eq!(fits(serde_json::json!({ "patient": one, "patients": { "2": other } })), Ok(()));
+        assert_eq!(fits(serde_json::json!({ "patient": one, "sets": [2] })), Ok(()));
+        assert_eq!(fits(serde_json::json!({})), Err(ImportOrderError::Patient(vec![1, 2])));
     }
 }
