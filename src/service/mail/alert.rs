@@ -1,18 +1,19 @@
 //! A word to the privacy officer that the glass was broken.
 //!
 //! It names nobody, neither patient nor person: who has the right looks up the number. So it may go out in the open where there is
-//! no certificate of the officer; with one it is encrypted, with one of ours signed.
+//! no certificate of the officer, or none that can be used; with one it is encrypted, with one of ours signed.
 //!
 //! Source: S-CON-22.
 
 use jiff::Timestamp;
 use lettre::Address;
 use tokio::task::spawn_blocking;
+use tracing::warn;
 
 use super::{MailService, MailSettings, make::NotMade};
 use crate::{
     client::SmtpError,
-    security::smime::SmimeKeys,
+    security::smime::{SmimeError, SmimeKeys},
     service::{pickup::local_time, spool::fresh_id},
     wire::mail::{self, Envelope},
 };
@@ -70,13 +71,32 @@ fn make(settings: &MailSettings, to: Address, grant: i64, begun_ms: i64, now_ms:
          Data of a patient were opened in an emergency: number {grant}, {begun}. Review it with\r\n\
          knoop consent emergencies.\r\n"
     );
+    let sealed = seal(settings, &envelope, &said, &id, now).unwrap_or_else(|error| {
+        warn!(%error, "the word to the privacy officer goes out unencrypted, for it cannot be sealed");
+        None
+    });
+    Ok(match sealed {
+        Some(sealed) => mail::encrypted(&envelope, sealed, false)?,
+        None => mail::announcement(&envelope, "Knoop: noodtoegang / emergency access", said)?,
+    })
+}
+
+/// Encrypts it; none where there is no certificate of the officer.
+fn seal(
+    settings: &MailSettings,
+    envelope: &Envelope,
+    said: &str,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, SmimeError> {
     let keys = SmimeKeys::load(&settings.smime)?;
-    if keys.certificates_of(envelope.to.as_ref())?.is_empty() {
-        return Ok(mail::announcement(&envelope, "Knoop: noodtoegang / emergency access", said)?);
+    let officer = envelope.to.as_ref();
+    if keys.certificates_of(officer)?.is_empty() {
+        return Ok(None);
     }
-    let mut entity = mail::text_entity(said);
+    let mut entity = mail::text_entity(said.to_owned());
     if settings.smime.trust.identity.is_some() {
         entity = mail::signed(&entity, &keys.sign(&entity)?, &format!("s{id}"));
     }
-    Ok(mail::encrypted(&envelope, keys.encrypt(&entity, &[envelope.to.as_ref()], now)?, false)?)
+    keys.encrypt(&entity, &[officer], now).map(Some)
 }

@@ -40,6 +40,7 @@ pub fn trials() -> Vec<Trial> {
     on_every_store![
         s_con_22_the_officer_is_told_when_the_relay_has_the_mail,
         s_con_22_the_word_is_sealed_for_an_officer_with_a_certificate,
+        s_con_22_the_officer_is_told_though_the_certificate_cannot_be_used,
     ]
 }
 
@@ -193,4 +194,31 @@ async fn s_con_22_the_word_is_sealed_for_an_officer_with_a_certificate(store: St
     let sealed = CmsContentInfo::smime_read_cms(told.as_bytes()).unwrap();
     let opened = String::from_utf8(sealed.decrypt(&officer.key, &officer.certificate).unwrap()).unwrap();
     assert!(opened.contains("multipart/signed") && opened.contains("knoop consent emergencies"), "{opened}");
+}
+
+async fn s_con_22_the_officer_is_told_though_the_certificate_cannot_be_used(store: Store) {
+    let world = World::new(store).await;
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Issued::root("authority of mail", world.now.as_second());
+    let names = format!("email:{OFFICER}");
+    let expired = authority.issue(&Wanted {
+        common_name: "mail",
+        names: &names,
+        extended_key_usage: "emailProtection",
+        key: Key::Rsa(2048),
+        valid_h: (-48, -24),
+        ..Wanted::default()
+    });
+    let partners = folder.path().join("partners");
+    fs::create_dir(&partners).unwrap();
+    fs::write(partners.join(format!("{OFFICER}.pem")), expired.pem()).unwrap();
+    let smime = SmimeSettings { partners: Some(partners), ..SmimeSettings::default() };
+    let (port, taken) = relay(&["250 taken"]).await;
+    let mail = mail_service(&world, folder.path(), port, smime);
+    break_the_glass(&world).await;
+    run_jobs(&world, &mail, 0).await;
+    assert_eq!(notified_ms(&world).await, Some(world.now.as_millisecond()));
+    let taken = taken.lock().unwrap();
+    let [told] = &taken[..] else { panic!("{taken:?}") };
+    assert!(told.contains("Auto-Submitted: auto-generated") && told.contains("knoop consent emergencies"), "{told}");
 }
