@@ -21,7 +21,7 @@ pub struct ImportOrder {
     /// Ordinals of the sets to take, all if empty.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub sets: BTreeSet<usize>,
-    /// The patient of the only set that is taken, or of those of several that wait for one, CX.
+    /// The patient of the only set that is taken, or of those of several whose metadata name nobody who is known, CX.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patient: Option<String>,
     /// The patients of sets, by ordinal, CX.
