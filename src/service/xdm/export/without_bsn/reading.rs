@@ -149,7 +149,68 @@ impl Reading {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Pieces of what the readers know, and of what they do not.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let known: [&[u8]; 36] = [
+            b"%PDF-1.4\n",
+            b"9 0 obj ",
+            b"endobj ",
+            b"stream\n",
+            b"stream\r\n",
+            b"endstream ",
+            b"<<",
+            b">>",
+            b"[",
+            b"]",
+            b"(",
+            b")",
+            b"<",
+            b">",
+            b"/Filter/FlateDecode",
+            b"/DecodeParms 8 0 R",
+            b"/Subtype/Type1/BaseFont/Helvetica",
+            b"BT ",
+            b"ET ",
+            b" Tj ",
+            b" BDC ",
+            b" EMC ",
+            b" BI ",
+            b" ID ",
+            b" EI ",
+            b"\\",
+            b"%",
+            b"PK\x03\x04",
+            b"\xFE\xFF",
+            b"\0",
+            b"&#57;",
+            b"<![CDATA[",
+            b"BSN: ",
+            b"9999",
+            b"00006",
+            b"999900018",
+        ];
+        let known = prop::sample::select(known.to_vec()).prop_map(<[u8]>::to_vec);
+        let piece = prop_oneof![9 => known, 1 => prop::collection::vec(any::<u8>(), 0..20)];
+        prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        /// Whatever comes, and in whatever blocks: it comes to the same.
+        #[test]
+        fn k_32_what_is_seen_does_not_hang_on_the_blocks(
+            begin in prop::sample::select(vec!["", "%PDF-1.7\n", "PK\x03\x04", "<a>"]),
+            octets in pieces(),
+            media_type in prop::sample::select(vec!["text/plain", "application/pdf", "application/dicom"]),
+            block in 1_usize..40,
+        ) {
+            let octets = [begin.as_bytes(), &octets].concat();
+            prop_assert_eq!(seen(media_type, &octets, block), seen(media_type, &octets, octets.len().max(1)));
+        }
+    }
 
     fn seen(media_type: &str, octets: &[u8], block: usize) -> Seen {
         let mut reading = Reading::new(Said::of(media_type), &Scanner::new(&["999900006".to_owned()].into()));
