@@ -22,7 +22,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 pub use crate::wire::saml::Received;
-pub use claims::{claims, speaks_for_communities};
+pub use claims::{claims, plain_oid, speaks_for_communities};
 pub use keys::{Authority, KeyError, KeyKind, TrustedKey};
 pub use refusal::{FaultCode, Reason, Refusal};
 pub use remembered::Remembered;

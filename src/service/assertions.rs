@@ -134,15 +134,9 @@ impl Assertions {
         let detail = match self.ledger.enter(entry).await? {
             UseVerdict::Fresh => return Ok(()),
             UseVerdict::Replayed => "used before",
-            UseVerdict::OtherNode => {
-                let detail = "used before by another node";
-                self.alert(verified.issuer(), request, detail).await;
-                detail
-            }
+            UseVerdict::OtherNode => self.alert(verified.issuer(), request, "used before by another node").await,
             UseVerdict::OtherBytes => {
-                let detail = "other signed octets under the same ID";
-                self.alert(verified.issuer(), request, detail).await;
-                detail
+                self.alert(verified.issuer(), request, "other signed octets under the same ID").await
             }
             UseVerdict::TooOld => "made before an unclean end of the machine",
             UseVerdict::Full => "the ledger is full",
@@ -151,14 +145,15 @@ impl Assertions {
     }
 
     /// S-XUA-21: a genuine assertion is in the wrong hands, or its token service makes two of one name. The request is refused
-    /// anyhow, so an alert that cannot be kept changes nothing; the store has told of it.
-    async fn alert(&self, issuer: &str, request: &AssertedRequest, detail: &str) {
+    /// anyhow, so an alert that cannot be kept changes nothing; the store has told of it. Gives the detail back.
+    async fn alert(&self, issuer: &str, request: &AssertedRequest, detail: &'static str) -> &'static str {
         let (node, reason) = (&**request.caller.name(), Reason::Replay.as_str());
         tracing::warn!(node, reason, detail, "a user assertion was brought by whom it was not given to");
         let message_id = Arc::clone(&request.message_id);
         let ctx = RequestContext::new(request.caller.clone(), request.now, message_id, Ids::Random);
         let event = events::denied(&self.auditor.parties(&ctx), None, issuer, reason, detail);
         let _told = self.auditor.record(vec![event]).await;
+        detail
     }
 
     /// Step 14: the patient that the assertion names, if it names one, is the patient of the request.

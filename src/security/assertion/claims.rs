@@ -158,7 +158,8 @@ fn known(codes: &[Coded], systems: &BTreeSet<Box<str>>, detail: &'static str) ->
     }
 }
 
-fn plain_oid(text: &str) -> &str {
+/// An OID without the prefix that some write before it.
+pub fn plain_oid(text: &str) -> &str {
     text.strip_prefix("urn:oid:").unwrap_or(text)
 }
 

@@ -12,7 +12,7 @@ use crate::{
     model::{HomeCommunityId, Organisation, PatientId, RequestContext},
     security::{
         access::{Claims, Policy},
-        assertion::speaks_for_communities,
+        assertion::{plain_oid, speaks_for_communities},
     },
     store::{Evidence, StoreError, Tx},
 };
@@ -72,6 +72,5 @@ fn spoken_for(ctx: &RequestContext) -> Option<&str> {
     let (user, node) = (ctx.user.as_ref()?, &ctx.caller.node);
     // Without one it would be unclear who asks.
     let id = user.organisation_id.as_deref().unwrap_or_default();
-    let own = node.organisation.id.strip_prefix("urn:oid:").unwrap_or(&node.organisation.id);
-    (speaks_for_communities(node) && id != own).then_some(id)
+    (speaks_for_communities(node) && id != plain_oid(&node.organisation.id)).then_some(id)
 }

@@ -6,6 +6,7 @@
 //! Source: design section 9 (Audit), spec security §2.7; docs/adr/0004.
 
 mod delivery;
+mod desk;
 mod files;
 mod journal;
 mod moving;
